@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Installs what is missing, builds the commands, and runs every quantized linear of the embedded checkpoints.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. tools/install_packages.sh
+install_packages "${build_packages[@]}" -- "${build_optional[@]}"
+
+cmake --preset release --log-level=WARNING -DTILEJIT_AMDGPU=$amdgpu -DTILEJIT_TESTS=OFF
+cmake --build --preset release --target tilejit_command jitdump
+
+data=tests/data/minilm
+mapfile -t checkpoints < <(find $data \( -name config.json -o -name quantize_config.json \) -printf '%h\n' -o -name '*.gguf' -print |
+  sort -u)
+set -x
+build/release/bin/tilejit run "${checkpoints[@]}" --activations $data/activations.safetensors "$@"
