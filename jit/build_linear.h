@@ -1,0 +1,34 @@
+// A linear layer as tile IR: the only file pair that knows what a linear layer is. A resolved problem and a legal schedule
+// become a Program: `prepare` (gather, widen, group sums of the activations) then `gemm`, whose buffers are named
+//   a[m,k] strided, perm i32[k], w[panels,blocks,panel,kk], s[panels,groups,panel], z u8 like s (zp=int), c like s
+//   (zp=float), bias[n], out[m,n] strided (global); ap, asum (workspace: the activations in the order of the packed k).
+// The packed shapes are those of `PackedShape`; the packer fills them and every kernel of a Linear reads them.
+#pragma once
+
+#include "ir/ir.h"
+#include "jit/problem.h"
+#include "jit/schedule.h"
+
+namespace tilejit {
+
+/// Sizes of the packed operands of a (problem, layout): padding weights are 0 nibbles that meet zero activations only.
+struct PackedShape {
+  int64_t panels;         // ceil(n / panel), rounded up to a multiple of streams
+  int64_t panel;          // channels a panel
+  int64_t groups;         // scales along k
+  int64_t group;          // k of a full group (k itself for group -1)
+  int64_t group_blocks;   // 32-bit words (kk each) of a full group: ceil(group / kk)
+  int64_t blocks;         // words of all groups: the last group has ceil(its k / kk)
+  int depth;              // k that one dot step contracts (fma 1, bf16 2): lane t of step j holds k = j*depth + t of the word
+  int64_t padded_k;       // blocks * kk
+};
+PackedShape packed_shape(const Problem& resolved, const Layout& layout);
+
+/// In a 32-bit word of the packed weights the nibble e (bits 4e..4e+3) holds k = (e % s) * depth + e / s of the block, where
+/// s = kk / depth: the order that `unpack` with lane j reads as the j-th dot step.
+ir::Program build_linear(const Problem& resolved, const Schedule& schedule);
+
+/// Bytes of scratch that a task of the schedule's gemm needs (expanded panel and saved partial sums).
+int64_t scratch_bytes(const Problem& resolved, const Schedule& schedule);
+
+}  // namespace tilejit

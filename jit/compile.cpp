@@ -1,0 +1,57 @@
+#include "jit/compile.h"
+
+#include <array>
+
+#include "ir/check.h"
+#include "ir/print.h"
+#include "ir/verify.h"
+#include "jit/passes/hoist_invariants.h"
+#include "jit/passes/remove_dead.h"
+#include "jit/passes/simplify_loops.h"
+#include "jit/passes/unroll_loops.h"
+
+namespace tilejit {
+namespace {
+
+constexpr std::array all_passes = {
+    Pass{"unroll_loops", unroll_loops},
+    Pass{"simplify_loops", simplify_loops},
+    Pass{"hoist_invariants", hoist_invariants},
+    Pass{"remove_dead", remove_dead},
+};
+
+/// What a pass (or the builder) leaves must be legal; anything else is a bug of it.
+void check_stage(const ir::Program& program, std::string_view stage) {
+  const std::vector<ir::Violation> violations = ir::verify(program);
+  if (violations.empty()) return;
+  std::string all = "after " + std::string(stage) + ":\n";
+  for (const ir::Violation& v : violations) all += "  " + v.message + "\n";
+  CHECK(false, all + ir::print(program));
+}
+
+}  // namespace
+
+std::span<const Pass> passes() { return all_passes; }
+
+ir::Program lower_program(ir::Program program, const StageSink& stages) {
+  check_stage(program, "tile");
+  if (stages) stages("tile", ir::print(program));
+  for (const Pass& pass : all_passes) {
+    for (ir::Kernel& kernel : program.kernels) pass.run(kernel);
+    check_stage(program, pass.name);
+    if (stages) stages(pass.name, ir::print(program));
+  }
+  return program;
+}
+
+Result<std::vector<CompiledKernel>> compile(ir::Program program, const Target& target, const LowerOptions& options) {
+  ir::Program lowered = lower_program(std::move(program), options.stages);
+  std::vector<CompiledKernel> compiled;
+  for (ir::Kernel& kernel : lowered.kernels) {
+    Code code = TRY(target.lower(kernel, options));
+    compiled.push_back({std::move(kernel), std::move(code)});
+  }
+  return compiled;
+}
+
+}  // namespace tilejit

@@ -1,0 +1,104 @@
+#include "jit/linear/geometry.h"
+
+#include <algorithm>
+
+namespace tilejit {
+namespace {
+
+/// Segment i of the units holds floor(i*units/ks) up to floor((i+1)*units/ks); with one group over all of k the units are of
+/// 128 k and a segment is one chunk, else the units are the groups and a segment is its whole groups, then a short one.
+std::vector<std::vector<Run>> cut_segments(const Problem& p, const PackedShape& shape, int kk) {
+  std::vector<std::vector<Run>> result(static_cast<size_t>(p.ks));
+  const int64_t unit_blocks = p.group == -1 ? 128 / kk : shape.group_blocks;
+  const int64_t units = p.group == -1 ? ceil_div(p.k, 128) : shape.groups;
+  const int64_t full = p.group == -1 ? units : p.k / p.group;
+  for (int64_t i = 0; i < p.ks; ++i) {
+    const int64_t lo = i * units / p.ks;
+    const int64_t hi = (i + 1) * units / p.ks;
+    std::vector<Run>& runs = result[static_cast<size_t>(i)];
+    if (p.group == -1) {
+      runs.push_back({0, i, 1, lo * unit_blocks, std::min(hi * unit_blocks, shape.blocks) - lo * unit_blocks});
+      continue;
+    }
+    const int64_t whole = std::min(hi, full);
+    if (whole > lo) runs.push_back({lo, lo, whole - lo, lo * unit_blocks, unit_blocks});
+    if (hi > full) runs.push_back({full, full, 1, full * unit_blocks, shape.blocks - full * unit_blocks});
+  }
+  return result;
+}
+
+}  // namespace
+
+Geometry::Geometry(const Problem& problem, const Schedule& schedule)
+    : p(problem),
+      layout(schedule.layout),
+      loops(schedule.loops),
+      shape(packed_shape(p, layout)),
+      segments(cut_segments(p, shape, layout.kk)),
+      operand(p.dot == Dot::bf16 ? Type::bf16 : Type::f32),
+      depth(shape.depth),
+      steps(layout.kk / depth),
+      sums(p.group == -1 ? p.ks : shape.groups) {
+  // An odd number of cache lines a row, so that the rows of a register tile never fall into the same L1 sets. The extra word
+  // takes the end of a copied vector that starts on an odd word.
+  const int64_t line = 64 * 8 / bits_of(operand);
+  ap_columns = (ceil_div(shape.padded_k + layout.kk, line) | 1) * line;
+}
+
+ir::Bound Geometry::row_blocks() const {
+  ir::Bound bound(ir::Affine::of(ir::value_m));
+  if (loops.mr > 1) {
+    bound.rounding = ir::Rounding::ceil;
+    bound.divisor = loops.mr;
+  }
+  return bound;
+}
+
+int64_t expanded_blocks(const Geometry& g) {
+  const int64_t most = g.loops.kc == 0 ? g.shape.blocks : g.loops.kc / g.layout.kk;
+  int64_t blocks = 0;
+  for (const std::vector<Run>& segment : g.segments)
+    for (const Run& run : segment) {
+      const int64_t chunks = std::min(run.count, std::max<int64_t>(most / run.blocks, 1));
+      blocks = std::max(blocks, run.blocks <= most ? chunks * run.blocks : most);
+    }
+  return blocks;
+}
+
+bool sums_stay_in_registers(const Geometry& g) {
+  if (g.segments.size() != 1 || g.segments[0].size() != 1) return false;
+  const Run& run = g.segments[0][0];
+  return run.count * run.blocks <= expanded_blocks(g);
+}
+
+PackedShape packed_shape(const Problem& p, const Layout& layout) {
+  PackedShape s{};
+  s.panel = layout.panel;
+  s.panels = ceil_div(ceil_div(p.n, layout.panel), layout.streams) * layout.streams;
+  s.group = p.group == -1 ? p.k : p.group;
+  s.groups = p.groups();
+  s.group_blocks = ceil_div(s.group, layout.kk);
+  const int64_t last = p.k - (s.groups - 1) * s.group;
+  s.blocks = (s.groups - 1) * s.group_blocks + ceil_div(last, layout.kk);
+  s.depth = p.dot == Dot::bf16 ? 2 : 1;
+  s.padded_k = s.blocks * layout.kk;
+  return s;
+}
+
+ir::Program build_linear(const Problem& resolved, const Schedule& schedule) {
+  const Geometry geometry(resolved, schedule);
+  ir::Program program;
+  program.kernels.push_back(build_prepare(geometry));
+  program.kernels.push_back(build_gemm(geometry));
+  return program;
+}
+
+int64_t scratch_bytes(const Problem& resolved, const Schedule& schedule) {
+  if (schedule.loops.expand == Expand::inplace) return 0;
+  const Geometry g(resolved, schedule);
+  const int64_t panel = bytes_of(g.operand, expanded_blocks(g) * g.layout.kk * g.layout.panel);
+  const int64_t saved = int64_t{g.loops.mc} * g.layout.panel * 4 * (resolved.ks > 1 ? 3 : 2);
+  return panel + (sums_stay_in_registers(g) ? 0 : saved);
+}
+
+}  // namespace tilejit

@@ -1,0 +1,298 @@
+#include "jit/problem.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <optional>
+#include <utility>
+
+namespace tilejit {
+namespace {
+
+template <typename T>
+using Names = std::span<const std::pair<std::string_view, T>>;
+
+constexpr std::array<std::pair<std::string_view, Scheme>, 5> scheme_names = {{{"w4a16", Scheme::w4a16},
+                                                                              {"w8a16", Scheme::w8a16},
+                                                                              {"w8a8", Scheme::w8a8},
+                                                                              {"w4a8", Scheme::w4a8},
+                                                                              {"w16a16", Scheme::w16a16}}};
+constexpr std::array<std::pair<std::string_view, ZeroDomain>, 3> zero_names = {
+    {{"none", ZeroDomain::none}, {"int", ZeroDomain::integer}, {"float", ZeroDomain::floating}}};
+constexpr std::array<std::pair<std::string_view, Dot>, 6> dot_names = {{{"auto", Dot::automatic},
+                                                                        {"fma", Dot::fma},
+                                                                        {"bf16", Dot::bf16},
+                                                                        {"i8x2", Dot::i8x2},
+                                                                        {"mma", Dot::mma},
+                                                                        {"i8", Dot::i8}}};
+constexpr std::array<std::pair<std::string_view, Epilogue>, 8> epilogue_names = {{{"bias", Epilogue::bias},
+                                                                                  {"relu", Epilogue::relu},
+                                                                                  {"silu", Epilogue::silu},
+                                                                                  {"gelu", Epilogue::gelu},
+                                                                                  {"gelu_tanh", Epilogue::gelu_tanh},
+                                                                                  {"mul", Epilogue::mul},
+                                                                                  {"residual", Epilogue::residual},
+                                                                                  {"swiglu", Epilogue::swiglu}}};
+constexpr std::array<std::pair<std::string_view, Bits>, 2> bits_names = {{{"exact", Bits::exact}, {"relaxed", Bits::relaxed}}};
+constexpr std::array<std::pair<std::string_view, Type>, 3> float_names = {
+    {{"bf16", Type::bf16}, {"f16", Type::f16}, {"f32", Type::f32}}};
+
+template <typename T>
+std::string_view name_of(Names<T> names, T value) {
+  for (const auto& [name, v] : names)
+    if (v == value) return name;
+  return "?";
+}
+
+template <typename T>
+std::string spellings(Names<T> names) {
+  std::string all;
+  for (const auto& [name, v] : names) all += (all.empty() ? "" : ", ") + std::string(name);
+  return all;
+}
+
+template <typename T>
+Result<T> choose(Names<T> names, std::string_view key, std::string_view text) {
+  for (const auto& [name, v] : names)
+    if (name == text) return v;
+  return invalid(fmt::format("problem: {}={} is unknown; it may be {}", key, text, spellings(names)));
+}
+
+Result<int64_t> integer(std::string_view key, std::string_view text, int64_t lo, int64_t hi) {
+  int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size() || value < lo || value > hi)
+    return invalid(fmt::format("problem: {}={} is not an integer from {} to {}", key, text, lo, hi));
+  return value;
+}
+
+constexpr int64_t max_size = int64_t{1} << 30;
+
+Result<void> set_epilogue(Problem& p, std::string_view text) {
+  p.epilogue.clear();
+  if (text == "none") return {};
+  while (true) {
+    const size_t plus = text.find('+');
+    std::string_view word = text.substr(0, plus);
+    if (const size_t dot = word.find('.'); dot != std::string_view::npos && word.substr(0, dot) == "bias") {
+      p.bias_type = TRY(choose<Type>(float_names, "bias type", word.substr(dot + 1)));
+      word = "bias";
+    }
+    const Epilogue e = TRY(choose<Epilogue>(epilogue_names, "epilogue", word));
+    if (p.has(e)) return invalid(fmt::format("problem: epilogue names {} twice", word));
+    p.epilogue.push_back(e);
+    if (plus == std::string_view::npos) return {};
+    text.remove_prefix(plus + 1);
+  }
+}
+
+struct Key {
+  std::string_view name;
+  Result<void> (*set)(Problem&, std::string_view);
+};
+
+constexpr std::array keys = {
+    Key{"m",
+        [](Problem& p, std::string_view v) -> Result<void> {
+          p.m = v == "*" ? Problem::any_m : TRY(integer("m", v, 1, max_size));
+          return {};
+        }},
+    Key{"n", [](Problem& p, std::string_view v) -> Result<void> { return p.n = TRY(integer("n", v, 1, max_size)), Result<void>(); }},
+    Key{"k", [](Problem& p, std::string_view v) -> Result<void> { return p.k = TRY(integer("k", v, 1, max_size)), Result<void>(); }},
+    Key{"a", [](Problem& p, std::string_view v) -> Result<void> { return p.a = TRY(choose<Type>(float_names, "a", v)), Result<void>(); }},
+    Key{"out",
+        [](Problem& p, std::string_view v) -> Result<void> { return p.out = TRY(choose<Type>(float_names, "out", v)), Result<void>(); }},
+    Key{"g",
+        [](Problem& p, std::string_view v) -> Result<void> {
+          p.group = v == "-1" ? -1 : TRY(integer("g", v, 1, max_size));
+          return {};
+        }},
+    Key{"zp",
+        [](Problem& p, std::string_view v) -> Result<void> {
+          return p.zp = TRY(choose<ZeroDomain>(zero_names, "zp", v)), Result<void>();
+        }},
+    Key{"z",
+        [](Problem& p, std::string_view v) -> Result<void> {
+          return p.zero = static_cast<int>(TRY(integer("z", v, 0, 255))), Result<void>();
+        }},
+    Key{"s", [](Problem& p, std::string_view v) -> Result<void> { return p.s = TRY(choose<Type>(float_names, "s", v)), Result<void>(); }},
+    Key{"perm", [](Problem& p, std::string_view v) -> Result<void> { return p.perm = TRY(integer("perm", v, 0, 1)) != 0, Result<void>(); }},
+    Key{"dot", [](Problem& p, std::string_view v) -> Result<void> { return p.dot = TRY(choose<Dot>(dot_names, "dot", v)), Result<void>(); }},
+    Key{"ks",
+        [](Problem& p, std::string_view v) -> Result<void> {
+          p.ks = v == "auto" ? 0 : static_cast<int>(TRY(integer("ks", v, 1, 4096)));
+          return {};
+        }},
+    Key{"epilogue", set_epilogue},
+    Key{"bits",
+        [](Problem& p, std::string_view v) -> Result<void> {
+          return p.bits = TRY(choose<Bits>(bits_names, "bits", v)), Result<void>();
+        }},
+};
+
+int default_zero(Scheme scheme) {
+  switch (scheme) {
+    case Scheme::w4a16:
+    case Scheme::w4a8: return 8;
+    case Scheme::w8a16:
+    case Scheme::w8a8: return 128;
+    case Scheme::w16a16: return 0;
+  }
+  return 0;
+}
+
+/// What `ks` may cut: the groups, or units of 128 k when one group covers all of k.
+int64_t segment_units(const Problem& p) { return p.group == -1 ? (p.k + 127) / 128 : p.groups(); }
+
+/// Combinations that mean nothing on any target.
+Result<void> check(const Problem& p) {
+  for (const auto& [name, value] : {std::pair{"n", p.n}, std::pair{"k", p.k}})
+    if (value == 0) return invalid(fmt::format("problem: {} is missing; write {}=4096", name, name));
+  if (p.n * p.k > int64_t{1} << 40) return invalid(fmt::format("problem: n*k = {} is over 2^40 weights", p.n * p.k));
+  if (p.dot == Dot::bf16 && p.a != Type::bf16)
+    return invalid(fmt::format("problem: dot=bf16 needs a=bf16, but a={}; use dot=fma", to_string(p.a)));
+  const bool integer_scheme = p.scheme == Scheme::w8a8 || p.scheme == Scheme::w4a8;
+  if (integer_scheme && p.dot != Dot::automatic && p.dot != Dot::i8)
+    return invalid(fmt::format("problem: {} has dot=i8 only, not dot={}", to_string(p.scheme), to_string(p.dot)));
+  if (!integer_scheme && p.dot == Dot::i8)
+    return invalid(fmt::format("problem: dot=i8 belongs to w8a8 and w4a8, not {}; use dot=fma", to_string(p.scheme)));
+  if (p.scheme == Scheme::w16a16 && (p.group != -1 || p.zp != ZeroDomain::none))
+    return invalid("problem: w16a16 has no groups and no zero points; leave g and zp out");
+  if (p.zp == ZeroDomain::integer && p.zero != default_zero(p.scheme))
+    return invalid(fmt::format("problem: z={} with zp=int: the zero points are stored, leave z out", p.zero));
+  if (p.weight_bits() < 16 && p.zero > 1 << p.weight_bits())
+    return invalid(fmt::format("problem: z={} is over 2^{} for {}", p.zero, p.weight_bits(), to_string(p.scheme)));
+  if (p.ks > segment_units(p))
+    return invalid(fmt::format("problem: ks={} is more than the {} groups of k={} g={}", p.ks, segment_units(p), p.k, p.group));
+  if (p.has(Epilogue::swiglu) && p.n % 2 != 0) return invalid(fmt::format("problem: swiglu needs an even n, not n={}", p.n));
+  return {};
+}
+
+Result<void> set_word(Problem& p, std::string_view word, std::vector<std::string_view>& seen) {
+  const size_t equals = word.find('=');
+  if (equals == std::string_view::npos)
+    return invalid(fmt::format("problem: '{}' is not key=value (only the first word, the scheme, stands alone)", word));
+  const std::string_view name = word.substr(0, equals);
+  const auto key = std::find_if(keys.begin(), keys.end(), [&](const Key& k) { return k.name == name; });
+  if (key == keys.end()) {
+    std::string all;
+    for (const Key& k : keys) all += (all.empty() ? "" : ", ") + std::string(k.name);
+    return invalid(fmt::format("problem: the key '{}' is unknown; keys are {}", name, all));
+  }
+  if (std::find(seen.begin(), seen.end(), name) != seen.end()) return invalid(fmt::format("problem: the key '{}' is given twice", name));
+  seen.push_back(name);
+  return key->set(p, word.substr(equals + 1));
+}
+
+std::string epilogue_text(const Problem& p) {
+  std::string text;
+  for (const Epilogue e : p.epilogue) {
+    text += (text.empty() ? "" : "+") + std::string(name_of<Epilogue>(epilogue_names, e));
+    if (e == Epilogue::bias && p.bias_type != Type::f32) text += "." + std::string(to_string(p.bias_type));
+  }
+  return text;
+}
+
+}  // namespace
+
+int Problem::weight_bits() const {
+  switch (scheme) {
+    case Scheme::w4a16:
+    case Scheme::w4a8: return 4;
+    case Scheme::w8a16:
+    case Scheme::w8a8: return 8;
+    case Scheme::w16a16: return 16;
+  }
+  return 0;
+}
+
+bool Problem::has(Epilogue e) const { return std::find(epilogue.begin(), epilogue.end(), e) != epilogue.end(); }
+
+std::string_view to_string(Scheme scheme) { return name_of<Scheme>(scheme_names, scheme); }
+std::string_view to_string(ZeroDomain zp) { return name_of<ZeroDomain>(zero_names, zp); }
+std::string_view to_string(Dot dot) { return name_of<Dot>(dot_names, dot); }
+
+Result<Problem> parse_problem(std::string_view line) {
+  Problem p;
+  std::vector<std::string_view> seen;
+  bool first = true;
+  bool has_zero = false;
+  bool has_out = false;
+  while (true) {
+    const size_t start = line.find_first_not_of(" \t\r\n");
+    if (start == std::string_view::npos) break;
+    line.remove_prefix(start);
+    const std::string_view word = line.substr(0, line.find_first_of(" \t\r\n"));
+    line.remove_prefix(word.size());
+    if (first)
+      p.scheme = TRY(choose<Scheme>(scheme_names, "scheme", word));
+    else
+      TRY(set_word(p, word, seen));
+    first = false;
+    has_zero |= word.starts_with("z=");
+    has_out |= word.starts_with("out=");
+  }
+  if (first) return invalid("problem: the line is empty; write for example 'w4a16 m=1 n=4096 k=4096 a=bf16 g=128'");
+  if (!has_zero) p.zero = default_zero(p.scheme);
+  if (!has_out) p.out = p.a;
+  TRY(check(p));
+  return p;
+}
+
+std::string print_problem(const Problem& p) {
+  std::string t = fmt::format("{} m={} n={} k={} a={}", to_string(p.scheme), p.m == Problem::any_m ? "*" : std::to_string(p.m), p.n,
+                              p.k, to_string(p.a));
+  if (p.out != p.a) t += fmt::format(" out={}", to_string(p.out));
+  if (p.group != -1) t += fmt::format(" g={}", p.group);
+  if (p.zp != ZeroDomain::none) t += fmt::format(" zp={}", to_string(p.zp));
+  if (p.zero != default_zero(p.scheme)) t += fmt::format(" z={}", p.zero);
+  if (p.s != Type::f32) t += fmt::format(" s={}", to_string(p.s));
+  if (p.perm) t += " perm=1";
+  if (p.dot != Dot::automatic) t += fmt::format(" dot={}", to_string(p.dot));
+  if (p.ks != 0) t += fmt::format(" ks={}", p.ks);
+  if (!p.epilogue.empty()) t += " epilogue=" + epilogue_text(p);
+  if (p.bits != Bits::exact) t += fmt::format(" bits={}", name_of<Bits>(bits_names, p.bits));
+  return t;
+}
+
+Result<Problem> resolve(const Problem& problem, const TargetFacts& target) {
+  TRY(check(problem));
+  Problem p = problem;
+  if (p.dot == Dot::automatic) {
+    const bool integer_scheme = p.scheme == Scheme::w8a8 || p.scheme == Scheme::w4a8;
+    const bool bf16 = p.a == Type::bf16 && target.prefers_dot_bf16;
+    p.dot = integer_scheme ? Dot::i8 : bf16 ? Dot::bf16 : Dot::fma;
+  }
+  if (p.ks == 0) p.ks = 1;
+  TRY(can_implement(p, target));
+  return p;
+}
+
+Result<void> can_implement(const Problem& p, const TargetFacts& target) {
+  TRY(check(p));
+  const auto refuse = [&](std::string why, auto change) -> Error {
+    Problem nearest = p;
+    change(nearest);
+    return unsupported(fmt::format("{} cannot run this problem: {}; this would run: '{}'", target.name, why, print_problem(nearest)));
+  };
+  if (p.scheme != Scheme::w4a16)
+    return refuse(fmt::format("the scheme {} has no kernels yet", to_string(p.scheme)), [](Problem& q) {
+      q.scheme = Scheme::w4a16;
+      q.zero = q.zp == ZeroDomain::floating ? q.zero % 16 : 8;
+      if (q.dot == Dot::i8) q.dot = Dot::automatic;
+    });
+  if (p.dot == Dot::i8x2 || p.dot == Dot::mma)
+    return refuse(fmt::format("dot={} has no kernels here", to_string(p.dot)), [](Problem& q) { q.dot = Dot::automatic; });
+  if (p.dot == Dot::bf16 && !target.has_dot_bf16)
+    return refuse("dot=bf16 needs the vdpbf16ps instruction (AVX512_BF16)", [](Problem& q) { q.dot = Dot::fma; });
+  for (const Epilogue e : p.epilogue)
+    if (e != Epilogue::bias)
+      return refuse(fmt::format("the epilogue {} has no kernels yet", name_of<Epilogue>(epilogue_names, e)), [](Problem& q) {
+        std::erase_if(q.epilogue, [](Epilogue x) { return x != Epilogue::bias; });
+      });
+  return {};
+}
+
+}  // namespace tilejit

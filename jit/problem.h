@@ -1,0 +1,70 @@
+// The problem: what one linear layer computes, as one line of text (design: "w4a16 m=1 n=4096 k=4096 a=bf16 g=128 ...").
+//
+// The line is the test, the benchmark, the readable half of the cache key and the bug report. parse_problem checks every
+// key and value; print_problem writes the canonical line (defaults left out, keys in a fixed order), so that
+// parse(print(p)) == p. `resolve` replaces dot=auto, ks=auto and the default zero point by what a target row gives.
+#pragma once
+
+#include <tilejit/result.h>
+#include <tilejit/types.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "targets/target.h"
+
+namespace tilejit {
+
+enum class Scheme : uint8_t { w4a16, w8a16, w8a8, w4a8, w16a16 };
+/// Where a weight's zero comes from: w = (u - z) * s + c. none: z is the constant `zero`; integer: z is stored for each group
+/// and channel; floating: z is the constant and c is stored.
+enum class ZeroDomain : uint8_t { none, integer, floating };
+enum class Dot : uint8_t { automatic, fma, bf16, i8x2, mma, i8 };
+enum class Epilogue : uint8_t { bias, relu, silu, gelu, gelu_tanh, mul, residual, swiglu };
+enum class Bits : uint8_t { exact, relaxed };
+
+struct Problem {
+  static constexpr int64_t any_m = -1;
+
+  Scheme scheme = Scheme::w4a16;
+  int64_t m = any_m;
+  int64_t n = 0;  // weight rows (output channels)
+  int64_t k = 0;
+  Type a = Type::bf16;
+  Type out = Type::bf16;
+  int64_t group = -1;  // weights per scale along k; -1: one scale per channel; the last group may be short
+  ZeroDomain zp = ZeroDomain::none;
+  int zero = 8;          // the constant z (key `z`; default 2^(bits-1))
+  Type s = Type::f32;    // stored type of scales and c
+  bool perm = false;     // activations are gathered by a stored permutation
+  Dot dot = Dot::automatic;
+  int ks = 0;            // k segments, 0: auto
+  std::vector<Epilogue> epilogue;
+  Type bias_type = Type::f32;
+  Bits bits = Bits::exact;
+
+  bool operator==(const Problem&) const = default;
+
+  int weight_bits() const;
+  /// Scales along k: 1 for group -1, else ceil(k / group).
+  int64_t groups() const { return group == -1 ? 1 : (k + group - 1) / group; }
+  bool has(Epilogue e) const;
+};
+
+/// `invalid` for an unknown key, a bad value or a meaningless combination; the message names the word and what would work.
+Result<Problem> parse_problem(std::string_view line);
+std::string print_problem(const Problem& problem);
+std::string_view to_string(Scheme scheme);
+std::string_view to_string(ZeroDomain zp);
+std::string_view to_string(Dot dot);
+
+/// The problem with `dot` and `ks` written out for a target row: what decides every bit. The result depends on (scheme, n, k,
+/// a, out, row), never on m. Fails as can_implement does.
+Result<Problem> resolve(const Problem& problem, const TargetFacts& target);
+
+/// ok, or `unsupported` with the unmet condition and the nearest request that would work.
+Result<void> can_implement(const Problem& problem, const TargetFacts& target);
+
+}  // namespace tilejit

@@ -1,0 +1,189 @@
+#include "jit/schedule.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "jit/build_linear.h"
+
+namespace tilejit {
+namespace {
+
+/// An integer key of the schedule line: its place in the struct and its legal values.
+struct Key {
+  std::string_view name;
+  int& (*field)(Schedule&);
+  int lo;
+  int hi;
+};
+
+constexpr std::array keys = {
+    Key{"panel", [](Schedule& s) -> int& { return s.layout.panel; }, 1, 1024},
+    Key{"kk", [](Schedule& s) -> int& { return s.layout.kk; }, 1, 32},
+    Key{"streams", [](Schedule& s) -> int& { return s.layout.streams; }, 1, 16},
+    Key{"mr", [](Schedule& s) -> int& { return s.loops.mr; }, 1, 32},
+    Key{"nr", [](Schedule& s) -> int& { return s.loops.nr; }, 1, 1024},
+    Key{"kc", [](Schedule& s) -> int& { return s.loops.kc; }, 0, 1 << 20},
+    Key{"mc", [](Schedule& s) -> int& { return s.loops.mc; }, 0, 1 << 20},
+    Key{"unroll", [](Schedule& s) -> int& { return s.loops.unroll; }, 1, 16},
+    Key{"prefetch", [](Schedule& s) -> int& { return s.loops.prefetch; }, 0, 1 << 20},
+};
+
+bool parse_integer(std::string_view text, int64_t lo, int64_t hi, int64_t& value) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc{} && end == text.data() + text.size() && value >= lo && value <= hi;
+}
+
+/// `1..16`, or `256..*` for no upper limit.
+bool parse_rows(std::string_view text, Loops& loops) {
+  const size_t dots = text.find("..");
+  if (dots == std::string_view::npos || !parse_integer(text.substr(0, dots), 1, Loops::no_limit, loops.m_lo)) return false;
+  const std::string_view hi = text.substr(dots + 2);
+  loops.m_hi = Loops::no_limit;
+  return hi == "*" || parse_integer(hi, loops.m_lo, Loops::no_limit, loops.m_hi);
+}
+
+Result<void> set_word(Schedule& s, std::string_view word) {
+  const size_t equals = word.find('=');
+  if (equals == std::string_view::npos) return invalid(fmt::format("schedule: '{}' is not key=value", word));
+  const std::string_view name = word.substr(0, equals);
+  const std::string_view value = word.substr(equals + 1);
+  if (name == "expand") {
+    if (value != "inplace" && value != "panel") return invalid(fmt::format("schedule: expand={} may be inplace or panel", value));
+    s.loops.expand = value == "panel" ? Expand::panel : Expand::inplace;
+    return {};
+  }
+  if (name == "rows") {
+    if (!parse_rows(value, s.loops)) return invalid(fmt::format("schedule: rows={} is not a range such as 1..16 or 17..*", value));
+    return {};
+  }
+  const auto key = std::find_if(keys.begin(), keys.end(), [&](const Key& k) { return k.name == name; });
+  if (key == keys.end()) {
+    std::string all = "expand, rows";
+    for (const Key& k : keys) all += ", " + std::string(k.name);
+    return invalid(fmt::format("schedule: the key '{}' is unknown; keys are {}", name, all));
+  }
+  int64_t number = 0;
+  if (!parse_integer(value, key->lo, key->hi, number))
+    return invalid(fmt::format("schedule: {}={} is not an integer from {} to {}", name, value, key->lo, key->hi));
+  key->field(s) = static_cast<int>(number);
+  return {};
+}
+
+int64_t round_up(int64_t value, int64_t unit) { return (value + unit - 1) / unit * unit; }
+
+/// Vectors of `lanes` that `columns` need.
+int vectors(int columns, const TargetFacts& target) { return (columns + target.lanes - 1) / target.lanes; }
+
+Loops panel_loops(const Problem& problem, const Layout& layout, const TargetFacts& target, int64_t m_lo, int64_t m_hi) {
+  Loops loops;
+  loops.expand = Expand::panel;
+  loops.nr = layout.panel;
+  while (loops.nr % 2 == 0 && vectors(loops.nr, target) > 4) loops.nr /= 2;
+  const int columns = vectors(loops.nr, target);
+  // All but the weight vectors and two temporaries hold accumulators.
+  loops.mr = std::clamp((target.registers - columns - 2) / columns, 1, 32);
+  const int64_t most_rows = m_hi == Loops::no_limit ? 256 : m_hi;
+  loops.mr = static_cast<int>(std::min<int64_t>(loops.mr, most_rows));
+  // The expanded block, read once per row block, takes a quarter of L2; the rows of a task share it.
+  const int64_t element = problem.dot == Dot::bf16 ? 2 : 4;
+  const int64_t kc = std::max<int64_t>(target.l2_bytes / 4 / (layout.panel * element) / layout.kk * layout.kk, layout.kk);
+  loops.kc = static_cast<int>(kc >= problem.k ? 0 : kc);
+  loops.mc = static_cast<int>(round_up(std::min<int64_t>(most_rows, 256), loops.mr));
+  loops.m_lo = m_lo;
+  loops.m_hi = m_hi;
+  return loops;
+}
+
+Loops inplace_loops(const Layout& layout, int64_t m_lo, int64_t m_hi, int mr) {
+  Loops loops;
+  loops.mr = mr;
+  loops.nr = layout.panel;
+  loops.m_lo = m_lo;
+  loops.m_hi = m_hi;
+  return loops;
+}
+
+}  // namespace
+
+Result<Schedule> parse_schedule(std::string_view line) {
+  Schedule s;
+  while (true) {
+    const size_t start = line.find_first_not_of(" \t\r\n");
+    if (start == std::string_view::npos) return s;
+    line.remove_prefix(start);
+    const std::string_view word = line.substr(0, line.find_first_of(" \t\r\n"));
+    line.remove_prefix(word.size());
+    TRY(set_word(s, word));
+  }
+}
+
+std::string print_layout(const Layout& l) { return fmt::format("panel={} kk={} streams={}", l.panel, l.kk, l.streams); }
+
+std::string print_schedule(const Schedule& s) {
+  const Loops& l = s.loops;
+  const std::string hi = l.m_hi == Loops::no_limit ? "*" : std::to_string(l.m_hi);
+  return fmt::format("{} mr={} nr={} expand={} kc={} mc={} unroll={} prefetch={} rows={}..{}", print_layout(s.layout), l.mr, l.nr,
+                     l.expand == Expand::panel ? "panel" : "inplace", l.kc, l.mc, l.unroll, l.prefetch, l.m_lo, hi);
+}
+
+Layout default_layout(const Problem& problem, const TargetFacts& target) {
+  Layout layout;
+  layout.kk = 32 / problem.weight_bits();
+  // As many channels as give the dot steps of one row enough independent chains, and not more than the layer has.
+  const int64_t chains = int64_t{std::max(4, target.fma_latency * target.fma_per_cycle)} * target.lanes;
+  layout.panel = static_cast<int>(std::min(round_up(problem.n, target.lanes), chains));
+  return layout;
+}
+
+std::vector<Loops> default_loops(const Problem& problem, const Layout& layout, const TargetFacts& target) {
+  std::vector<Loops> ranges;
+  const int columns = vectors(layout.panel, target) * layout.streams;
+  const int most = std::clamp((target.registers - columns - 2) / columns, 1, 6);
+  for (int mr = 1; mr <= most; ++mr) ranges.push_back(inplace_loops(layout, mr, mr, mr));
+  const int64_t small = 4 * most;
+  ranges.push_back(panel_loops(problem, layout, target, most + 1, small));
+  ranges.push_back(panel_loops(problem, layout, target, small + 1, Loops::no_limit));
+  if (layout.streams > 1)  // a panel kernel walks one panel at a time
+    for (Loops& loops : ranges)
+      if (loops.expand == Expand::panel) loops = inplace_loops(layout, loops.m_lo, loops.m_hi, most);
+  return ranges;
+}
+
+Result<void> legal(const Problem& problem, const Schedule& schedule, const TargetFacts& target) {
+  const Layout& layout = schedule.layout;
+  const Loops& loops = schedule.loops;
+  std::vector<std::string> reasons;
+  const auto require = [&](bool met, std::string reason) {
+    if (!met) reasons.push_back(std::move(reason));
+  };
+  require(layout.kk == 32 / problem.weight_bits(),
+          fmt::format("kk={} is not {} (a 32-bit word of {}-bit weights)", layout.kk, 32 / problem.weight_bits(), problem.weight_bits()));
+  if (!target.any_tile) {
+    require(layout.panel % target.lanes == 0, fmt::format("panel={} is not a multiple of {} (lanes of a zmm)", layout.panel, target.lanes));
+    require(loops.nr % target.lanes == 0, fmt::format("nr={} is not a multiple of {} (lanes of a zmm)", loops.nr, target.lanes));
+    const int columns = vectors(loops.nr, target) * layout.streams;
+    const int needed = loops.mr * columns + columns + 1;
+    require(needed <= target.registers, fmt::format("mr={} nr={} streams={} needs {} vector registers of {}", loops.mr, loops.nr,
+                                                    layout.streams, needed, target.registers));
+  }
+  require(layout.panel % loops.nr == 0, fmt::format("nr={} does not divide panel={}", loops.nr, layout.panel));
+  if (loops.expand == Expand::panel) {
+    require(layout.streams == 1, fmt::format("expand=panel walks one panel at a time, streams={}", layout.streams));
+    require(loops.kc % layout.kk == 0, fmt::format("kc={} is not a multiple of kk={}", loops.kc, layout.kk));
+    require(loops.mc % loops.mr == 0, fmt::format("mc={} is not a multiple of mr={}", loops.mc, loops.mr));
+    const int64_t limit = int64_t{64} << 20;
+    const int64_t bytes = scratch_bytes(problem, schedule);
+    require(bytes <= limit, fmt::format("kc={} mc={} panel={} needs {} bytes of scratch, over {}", loops.kc, loops.mc, layout.panel, bytes, limit));
+  } else {
+    require(loops.kc == 0 && loops.mc == 0, fmt::format("kc={} mc={} belong to expand=panel", loops.kc, loops.mc));
+  }
+  if (reasons.empty()) return {};
+  std::string all = fmt::format("schedule '{}' on {}: ", print_schedule(schedule), target.name);
+  for (size_t i = 0; i < reasons.size(); ++i) all += (i ? "; " : "") + reasons[i];
+  return unsupported(all);
+}
+
+}  // namespace tilejit

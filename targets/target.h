@@ -1,0 +1,95 @@
+// A target turns one lowered tile-IR kernel into code. It knows the IR and itself: not what a linear layer is, not how kernels
+// are cached or called. `facts()` is what the schedule chooser and the checks read; `lower` is select -> allocate -> encode.
+#pragma once
+
+#include <tilejit/result.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ir/ir.h"
+
+namespace tilejit {
+
+/// Which dot a float linear layer resolves `dot=auto` to is a fact of the machine row, because it changes bits.
+struct TargetFacts {
+  std::string name;        // the row: "zen4", "spr", "avx512", "ref"
+  int lanes = 16;          // f32 lanes of a vector register
+  int registers = 32;      // vector registers
+  bool has_dot_bf16 = false;
+  bool prefers_dot_bf16 = false;  // dot=auto of bf16 activations resolves to bf16
+  bool any_tile = false;   // tile columns need not be a multiple of lanes (the interpreter)
+  int fma_latency = 4;     // cycles of the dot steps; with fma_per_cycle, how many independent chains a kernel needs
+  int fma_per_cycle = 1;
+  int64_t l1_bytes = 32 << 10;
+  int64_t l2_bytes = 1 << 20;
+  std::string identity;    // everything of the row that can change a byte of code, for the cache key
+};
+
+/// One run-time argument slot of a parameter buffer, in the order of the kernel's parameter buffers.
+struct BufferArg {
+  void* data = nullptr;
+  int64_t row_stride_bytes = 0;  // strided buffers only
+};
+
+/// What an entry point is called with. One call runs one task: `task` holds the values of the kernel's `tasks` loop
+/// variables, outermost first; `scratch` is 64-byte aligned and `Code::scratch_bytes` long.
+using Entry = void (*)(const BufferArg* buffers, int64_t m, const int64_t* task, void* scratch);
+
+/// Counts of one loop of the machine code, innermost loops last.
+struct LoopResources {
+  std::string name;      // the IR loop variable
+  int depth = 0;
+  int64_t instructions = 0;  // in the body, inner loops excluded
+  int64_t spill_loads = 0;
+  int64_t spill_stores = 0;
+  int64_t first_byte = 0;
+  int64_t last_byte = 0;
+};
+
+struct Resources {
+  int vector_registers = 0;   // used
+  int general_registers = 0;
+  int mask_registers = 0;
+  int64_t spill_slots = 0;
+  int64_t spill_loads = 0;
+  int64_t spill_stores = 0;
+  int64_t code_bytes = 0;
+  int64_t constant_bytes = 0;
+  std::vector<LoopResources> loops;
+};
+
+/// Lowered code. `bytes` is position-independent: the entry is at offset 0 and constants follow the instructions at
+/// `constants_offset`. The ref target has no bytes: `interpreted` runs the task instead.
+struct Code {
+  std::vector<uint8_t> bytes;
+  int64_t constants_offset = 0;
+  int64_t scratch_bytes = 0;
+  Resources resources;
+  std::function<Result<void>(const BufferArg*, int64_t m, const int64_t* task)> interpreted;
+};
+
+/// Receives a stage's text under its name ("vcode", "alloc"); the text is made only when a sink is there.
+using StageSink = std::function<void(std::string_view stage, const std::string& text)>;
+
+struct LowerOptions {
+  int vector_registers = 32;  // the allocator may use only so many (at least 6)
+  StageSink stages;           // may be empty
+};
+
+class Target {
+ public:
+  virtual ~Target() = default;
+  virtual const TargetFacts& facts() const = 0;
+  /// ok when this machine can execute the target's code, else why not.
+  virtual Result<void> can_execute() const = 0;
+  /// The kernel must be verified and free of `unrolled` loops. `unsupported` names the instruction that the target lacks.
+  virtual Result<Code> lower(const ir::Kernel& kernel, const LowerOptions& options) const = 0;
+};
+
+}  // namespace tilejit

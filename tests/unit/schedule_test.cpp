@@ -1,0 +1,82 @@
+#include "jit/schedule.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "jit/build_linear.h"
+
+namespace tilejit {
+namespace {
+
+Problem resolved(const std::string& line) {
+  TargetFacts facts;
+  facts.has_dot_bf16 = true;
+  return *resolve(*parse_problem(line), facts);
+}
+
+TEST(Schedule, TextIsAFixedPoint) {
+  const std::string line =
+      "panel=128 kk=8 streams=2 mr=3 nr=64 expand=panel kc=512 mc=96 unroll=2 prefetch=256 rows=5..16";
+  EXPECT_EQ(print_schedule(*parse_schedule(line)), line);
+  EXPECT_EQ(parse_schedule("rows=9..*")->loops.m_hi, Loops::no_limit);
+}
+
+TEST(Schedule, BadTextIsInvalid) {
+  const std::vector<std::pair<std::string, std::string>> rows = {
+      {"mr", "'mr' is not key=value"},           {"mr=0", "mr=0 is not an integer from 1 to 32"}, {"foo=1", "the key 'foo' is unknown"},
+      {"expand=up", "expand=up may be inplace"}, {"rows=4", "rows=4 is not a range"},             {"rows=9..3", "is not a range"}};
+  for (const auto& [line, message] : rows) {
+    const Result<Schedule> s = parse_schedule(line);
+    ASSERT_FALSE(s.ok()) << line;
+    EXPECT_NE(s.error().message.find(message), std::string::npos) << s.error().message;
+  }
+}
+
+TEST(Schedule, IllegalOnesGiveEveryReason) {
+  const Problem p = resolved("w4a16 n=4096 k=4096 g=128");
+  const TargetFacts facts;
+  const Schedule s = *parse_schedule("panel=72 kk=4 mr=30 nr=48 kc=64");
+  const Result<void> verdict = legal(p, s, facts);
+  ASSERT_FALSE(verdict.ok());
+  EXPECT_EQ(verdict.error().kind, ErrorKind::unsupported);
+  for (const char* reason : {"kk=4 is not 8", "panel=72 is not a multiple of 16", "needs 94 vector registers of 32",
+                             "nr=48 does not divide panel=72", "kc=64 mc=0 belong to expand=panel"})
+    EXPECT_NE(verdict.error().message.find(reason), std::string::npos) << verdict.error().message;
+}
+
+TEST(Schedule, DefaultsAreLegalAndCoverEveryMWithoutHoles) {
+  TargetFacts two;
+  two.fma_per_cycle = 2;
+  TargetFacts any;
+  any.any_tile = true;
+  any.lanes = 1;
+  for (const TargetFacts& facts : {TargetFacts{}, two, any})
+    for (const char* line : {"w4a16 n=4096 k=4096 g=128", "w4a16 n=1 k=1", "w4a16 n=100 k=77 g=5 a=f32", "w4a16 n=14336 k=4096 g=32 zp=int"}) {
+      const Problem p = resolved(line);
+      const Layout layout = default_layout(p, facts);
+      int64_t next = 1;
+      for (const Loops& loops : default_loops(p, layout, facts)) {
+        EXPECT_EQ(loops.m_lo, next) << line;
+        const Result<void> verdict = legal(p, {layout, loops}, facts);
+        EXPECT_TRUE(verdict.ok()) << line << ": " << verdict.error().message;
+        next = loops.m_hi + (loops.m_hi == Loops::no_limit ? 0 : 1);
+      }
+      EXPECT_EQ(next, Loops::no_limit) << line;
+    }
+}
+
+TEST(PackedShape, ShortGroupsArePaddedToWholeWords) {
+  const PackedShape s = packed_shape(resolved("w4a16 n=70 k=77 g=20"), Layout{.panel = 32, .kk = 8, .streams = 2});
+  EXPECT_EQ(s.panels, 4);  // 70 channels need 3 panels, two side by side make it 4
+  EXPECT_EQ(s.groups, 4);
+  EXPECT_EQ(s.group_blocks, 3);
+  EXPECT_EQ(s.blocks, 3 * 3 + 3);
+  EXPECT_EQ(s.padded_k, 96);
+  EXPECT_EQ(s.depth, 1);
+}
+
+}  // namespace
+}  // namespace tilejit
