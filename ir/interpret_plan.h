@@ -22,7 +22,7 @@ struct Walk {
 
 struct Step {
   const Instr* instr = nullptr;
-  int32_t partner = -1;         // of for_loop and end: each other; of a tasks for_loop: see `task`
+  int32_t partner = -1;         // of for_loop and end: each other
   int32_t task = -1;            // of a tasks for_loop: which component of the task
   Type type = Type::f32;        // of the result, or of the stored tile
   Type from = Type::f32;        // convert, unpack: of the first operand

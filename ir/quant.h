@@ -33,16 +33,16 @@ struct BlockLayout {
 struct QuantFormat {
   std::string_view name;
   Packing packing;
-  ZeroPacking zeros;        // of files with stored zero points; none: the format has none
+  ZeroPacking zeros;  // of files with stored zero points; none: the format has none
   bool has_4_bits;
   bool has_8_bits;
-  bool is_signed;           // stored q = u - 2^(bits-1)
-  bool has_centre_zero;     // the constant z is 2^(bits-1), else 0
-  bool has_offsets;         // w = (u - z) * s + c with a stored c
+  bool is_signed;        // stored q = u - 2^(bits-1)
+  bool has_centre_zero;  // the constant z is 2^(bits-1), else 0
+  bool has_offsets;      // w = (u - z) * s + c with a stored c
   ScaleLayout scales;
   std::optional<Type> scale_type;  // none: as the tensor says
-  int64_t group;            // 0: the file says
-  BlockLayout block;        // ggml formats only
+  int64_t group;                   // 0: the file says
+  BlockLayout block;               // ggml formats only
 
   bool has_bits(int bits) const { return (bits == 4 && has_4_bits) || (bits == 8 && has_8_bits); }
   int constant_zero(int bits) const { return has_centre_zero ? 1 << (bits - 1) : 0; }

@@ -1,0 +1,205 @@
+#include <algorithm>
+#include <bit>
+
+#include "tests/support/random_generator.h"
+
+namespace tilejit::test {
+
+void Generator::fill() {
+  const Type type = pick({Type::f32, Type::f32, Type::i32});
+  const TileType tile{type, broadcast_shape()};
+  const Value v = result(tile);
+  const auto value = static_cast<float>(pick(-16, 16)) * 0.37f;
+  b_.fill(v, type == Type::f32 ? int64_t{std::bit_cast<uint32_t>(value)} : pick(-1000, 1000));
+  keep(v);
+}
+
+/// [1,C] (or [1,1]) of an input with constant dimensions; with clip it may run over the end of the row.
+void Generator::load_row() {
+  const Type type = pick({Type::f32, Type::bf16, Type::f16, Type::i32, Type::i8, Type::u8});
+  const BufferId in = buffer(named("in", type), Space::global, type, {in_rows, in_tiles * cols_}, true);
+  const int32_t cols = chance(80) ? cols_ : 1;
+  const bool clip = chance(30);
+  Slice columns = inside(in_tiles * cols_, cols);
+  if (clip) columns.start = columns.start + Affine(pick(0, cols_));
+  const TileType tile{type, {1, cols, 1}};
+  const Value v = result(tile);
+  b_.load(v, in, {inside(in_rows, 1), columns}, clip);
+  keep(v);
+}
+
+/// [R,1] of activations with m rows, clipped, or of padded ones, whole. Any tile [R,C] when the target takes it.
+void Generator::load_rows_of_m() {
+  if (row_ == Value::none) return load_row();
+  const Type type = pick({Type::f32, Type::f32, Type::bf16, Type::f16, Type::i8});
+  const bool clip = chance(60);
+  const BufferId act =
+      clip ? buffer(named("a", type), Space::global, type, {Extent::of_m(), activations}, true)
+           : buffer(named("ap", type), Space::workspace, type, {Extent::of_m(rows_, rows_), activations});
+  const int32_t cols = !options_.lanes16 && chance(40) ? std::min<int32_t>(cols_, 8) : 1;
+  const TileType tile{type, {rows_, cols, 1}};
+  const Value v = result(tile);
+  b_.load(v, act, {row_block(), inside(activations, cols)}, clip);
+  if (cols == 1 || cols == cols_) keep(v);
+}
+
+void Generator::load_gathered() {
+  const BufferId perm = buffer("perm", Space::global, Type::i32, {index_values});
+  const Value at = b_.load_index("at", perm, {inside(index_values, 1)});
+  const BufferId in = buffer("table", Space::global, Type::f32, {index_values, cols_});
+  const TileType tile{Type::f32, {1, cols_, 1}};
+  const Value v = result(tile);
+  b_.load(v, in, {{Affine::of(at), 1}, {0, cols_}});
+  keep(v);
+}
+
+void Generator::convert() {
+  struct Pair {
+    Type from, to;
+  };
+  static constexpr Pair pairs[] = {{Type::bf16, Type::f32}, {Type::f16, Type::f32},  {Type::i32, Type::f32},
+                                   {Type::i8, Type::f32},   {Type::u8, Type::f32},   {Type::i8, Type::i32},
+                                   {Type::u8, Type::i32},   {Type::f32, Type::bf16}, {Type::f32, Type::f16}};
+  const Pair pair = pairs[pick(0, std::ssize(pairs) - 1)];
+  const Value from = pool_tile(pair.from);
+  if (from == Value::none || type_of(from).shape.depth != 1) return fill();
+  const Value v = result({pair.to, type_of(from).shape});
+  b_.elementwise(Op::convert, v, from);
+  keep(v);
+}
+
+void Generator::arithmetic() {
+  const Type type = chance(75) ? Type::f32 : Type::i32;
+  const TileType tile{type, broadcast_shape()};
+  const std::vector<Value> fitting = operands_for(tile);
+  if (fitting.empty()) return fill();
+  const auto operand = [&] { return fitting[static_cast<size_t>(pick(0, static_cast<int64_t>(fitting.size()) - 1))]; };
+  static constexpr Op ops[] = {Op::add, Op::sub, Op::mul, Op::fma, Op::fma};
+  const Op op = ops[pick(0, type == Type::f32 ? 4 : 2)];
+  const Value a = operand(), x = operand(), c = op == Op::fma ? operand() : Value::none;
+  const Value v = result(tile);
+  b_.elementwise(op, v, a, x, c);
+  keep(v);
+}
+
+/// A tile of packed weights: u4[1,C,8] or u8[1,C,4].
+Value Generator::packed(Type& type) {
+  type = pick({Type::u4, Type::u8});
+  const int32_t depth = type == Type::u4 ? 8 : 4;
+  const BufferId w = buffer(named("w", type), Space::global, type, {tasks_, blocks, cols_, depth});
+  const Value q = fresh("q", {type, {1, cols_, depth}});
+  b_.load(q, w, {{Affine::of(task_), 1}, inside(blocks, 1), {0, cols_}, {0, depth}});
+  return q;
+}
+
+Value Generator::unpacked(TileType tile) {
+  Type type{};
+  const Value q = packed(type);
+  const int64_t lanes = (type == Type::u4 ? 8 : 4) / tile.shape.depth;
+  Value lane_var = Value::none;
+  int64_t room = lanes - 1;
+  for (const GeneratedLoop& l : loops_)
+    if (l.unrolled && l.last <= room && chance(70)) {
+      lane_var = l.var;
+      room -= l.last;
+      break;
+    }
+  const auto lane = static_cast<int32_t>(pick(0, room));
+  const Value u = record(fresh("u", tile), tile);
+  if (chance(60)) {
+    b_.unpack(u, q, lane_var, lane, pick(0, 16));
+    return u;
+  }
+  const Value zeros = fresh("z", {Type::i32, {1, cols_, 1}});
+  if (chance(30)) {
+    b_.fill(zeros, pick(0, 15));
+  } else {
+    const BufferId stored = buffer("zeros", Space::global, Type::u8, {blocks, cols_});
+    const Value bytes = fresh("zb", {Type::u8, {1, cols_, 1}});
+    b_.load(bytes, stored, {inside(blocks, 1), {0, cols_}});
+    b_.elementwise(Op::convert, zeros, bytes);
+  }
+  b_.unpack_zero(u, q, zeros, lane_var, lane);
+  return u;
+}
+
+void Generator::dequantize() { keep(unpacked({Type::f32, {1, cols_, 1}})); }
+
+void Generator::dot() {
+  if (!options_.bf16_dot || row_ == Value::none) return dequantize();
+  const bool clip = chance(50);
+  const BufferId act = clip
+                           ? buffer("a_bf16", Space::global, Type::bf16, {Extent::of_m(), activations}, true)
+                           : buffer("ap_bf16", Space::workspace, Type::bf16, {Extent::of_m(rows_, rows_), activations});
+  const Value x = fresh("pair", {Type::bf16, {rows_, 1, 2}});
+  b_.load(x, act, {row_block(), inside(activations, 2)}, clip);
+  const TileType weights{Type::bf16, {1, cols_, 2}};
+  Value w = Value::none;
+  if (chance(50)) {
+    w = unpacked(weights);
+  } else {
+    w = fresh("wp", weights);
+    b_.load(w, panel_, {inside(blocks, 1), {0, cols_}, {0, 2}});
+  }
+  const TileType tile{Type::f32, {rows_, cols_, 1}};
+  Value acc = Value::none;
+  for (Value v : pool_)
+    if (type_of(v) == tile && (acc == Value::none || chance(40))) acc = v;
+  const Value v = chance(60) ? acc : result(tile);
+  b_.dot(Op::dot_bf16, v, x, w, acc);
+  keep(v);
+}
+
+void Generator::panel() {
+  if (!options_.bf16_dot) return scratch();
+  const Value u = unpacked({Type::bf16, {1, cols_, 2}});
+  b_.store(panel_, {inside(blocks, 1), {0, cols_}, {0, 2}}, u);
+}
+
+void Generator::scratch() {
+  const TileType tile{Type::f32, {1, cols_, 1}};
+  if (chance(50))
+    for (Value v : pool_)
+      if (type_of(v) == tile && chance(50)) return b_.store(scratch_, {inside(scratch_rows, 1), {0, cols_}}, v);
+  const Value v = result(tile);
+  b_.load(v, scratch_, {inside(scratch_rows, 1), {0, cols_}});
+  keep(v);
+}
+
+/// A row of the task's own part of an output; sometimes read back.
+void Generator::store_side() {
+  const Type type = pick({Type::f32, Type::bf16, Type::f16, Type::i32});
+  const BufferId side =
+      buffer(named("side", type), Space::global, type, with_task_dims({Extent(side_rows), Extent(cols_)}));
+  const std::vector<Slice> slices = with_task_slices({inside(side_rows, 1), {0, cols_}});
+  const TileType tile{type, {1, cols_, 1}};
+  for (Value v : pool_)
+    if (type_of(v) == tile && chance(60)) return b_.store(side, slices, v);
+  const Value v = result(tile);
+  b_.load(v, side, slices);
+  keep(v);
+}
+
+/// A tile [R,C] to the rows of m: clipped where rows or columns end early, or to a padded output.
+void Generator::store_tile(Value v) {
+  const Type type = type_of(v).type;
+  const Slice columns{Affine::of(task_, cols_), cols_};
+  if (chance(70)) {
+    const int64_t missing = pick(0, cols_ - 1);
+    const BufferId out =
+        buffer(named("out", type), Space::global, type, {Extent::of_m(), tasks_ * cols_ - missing}, true);
+    return b_.store(out, {row_block(), columns}, v, true);
+  }
+  const BufferId out =
+      buffer(named("padded", type), Space::workspace, type, {Extent::of_m(rows_, rows_), tasks_ * cols_});
+  b_.store(out, {row_block(), columns}, v);
+}
+
+void Generator::store_out() {
+  if (row_ == Value::none) return store_side();
+  const TileType tile{pick({Type::f32, Type::bf16, Type::f16, Type::i32}), {rows_, cols_, 1}};
+  for (Value v : pool_)
+    if (type_of(v) == tile && chance(70)) return store_tile(v);
+}
+
+}  // namespace tilejit::test

@@ -1,0 +1,28 @@
+// Runs kernels through a target's machine code: every task, on memory that ends at an inaccessible page, with scratch memory of
+// the promised size; and compares with the interpreter bit for bit.
+#pragma once
+
+#include <tilejit/result.h>
+
+#include <cstdint>
+#include <string>
+
+#include "ir/ir.h"
+#include "targets/target.h"
+#include "tests/support/kernel_arguments.h"
+
+namespace tilejit::test {
+
+/// The kernel after all passes, as a target takes it.
+ir::Kernel lowered_kernel(ir::Kernel kernel);
+
+/// Runs every task of lowered code on a copy of the arguments and writes the results back.
+/// An error says which memory outside the parameters changed.
+Result<void> run_code(const Code& code, const ir::Kernel& kernel, int64_t m, Arguments& arguments);
+
+/// Empty when the machine code of a lowered kernel and the interpreter agree for these arguments; else the first difference
+/// or the error.
+std::string disagreement(const Target& target, const ir::Kernel& kernel, int64_t m, const Arguments& arguments,
+                         const LowerOptions& options = {});
+
+}  // namespace tilejit::test

@@ -1,0 +1,166 @@
+#include "runtime/cache.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <stdexcept>
+#include <thread>
+#include <vector>
+
+#include "runtime/build_id.h"
+
+namespace tilejit {
+namespace {
+
+using Handle = KernelCache::Handle;
+
+KernelCache::Compile of_bytes(int64_t bytes, std::atomic<int>* compiles = nullptr) {
+  return [=]() -> Result<Executable> {
+    if (compiles != nullptr) ++*compiles;
+    Executable program;
+    program.bytes = bytes;
+    return program;
+  };
+}
+
+Problem problem_of(std::string_view line) {
+  auto problem = parse_problem(line);
+  EXPECT_TRUE(problem.ok()) << problem.error().message;
+  return *problem;
+}
+
+TEST(Cache, CompilesOnceAndThenHits) {
+  KernelCache cache;
+  std::atomic<int> compiles = 0;
+  const auto first = cache.get(key_of_text("a"), of_bytes(10, &compiles));
+  const auto second = cache.get(key_of_text("a"), of_bytes(10, &compiles));
+  ASSERT_TRUE(first.ok() && second.ok());
+  EXPECT_EQ(first->get(), second->get());
+  EXPECT_EQ(compiles, 1);
+  const CacheStats stats = cache.stats();
+  EXPECT_EQ(stats.hits, 1);
+  EXPECT_EQ(stats.misses, 1);
+  EXPECT_EQ(stats.entries, 1);
+  EXPECT_EQ(stats.bytes, 10);
+}
+
+TEST(Cache, EightThreadsShareOneCompilation) {
+  KernelCache cache;
+  std::atomic<int> compiles = 0;
+  std::vector<Handle> handles(8);
+  std::vector<std::thread> threads;
+  for (Handle& handle : handles) {
+    threads.emplace_back([&] {
+      const auto slow = [&]() -> Result<Executable> {
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+        return of_bytes(1, &compiles)();
+      };
+      handle = *cache.get(key_of_text("slow"), slow);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(compiles, 1);
+  for (const Handle& handle : handles) EXPECT_EQ(handle, handles[0]);
+  EXPECT_EQ(cache.stats().hits, 7);
+  EXPECT_GE(cache.stats().compile_us, 50'000);
+}
+
+TEST(Cache, AnErrorReachesThoseWhoWaitAndIsNotKept) {
+  KernelCache cache;
+  std::atomic<int> tries = 0;
+  const auto failing = [&]() -> Result<Executable> {
+    ++tries;
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    return resource("no registers");
+  };
+  std::atomic<int> failures = 0;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] { failures += cache.get(key_of_text("x"), failing).ok() ? 0 : 1; });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(failures, 4);
+  EXPECT_LT(tries, 4);  // some waited
+  EXPECT_TRUE(cache.get(key_of_text("x"), of_bytes(1)).ok());
+}
+
+TEST(Cache, AnExceptionIsAnError) {
+  KernelCache cache;
+  const auto throwing = []() -> Result<Executable> { throw std::bad_alloc(); };
+  const auto result = cache.get(key_of_text("x"), throwing);
+  ASSERT_FALSE(result.ok());
+  EXPECT_EQ(result.error().kind, ErrorKind::resource);
+  EXPECT_TRUE(cache.get(key_of_text("x"), of_bytes(1)).ok());
+}
+
+TEST(Cache, DropsTheLeastRecentlyUsedThatNobodyHolds) {
+  KernelCache cache(30);
+  const Handle held = *cache.get(key_of_text("held"), of_bytes(10));
+  const auto touch = [&](const char* key) { return cache.get(key_of_text(key), of_bytes(10)).ok(); };
+  ASSERT_TRUE(touch("b") && touch("c") && touch("b"));
+  ASSERT_TRUE(touch("d"));  // held is the oldest but in use; c is the oldest free one
+  EXPECT_EQ(cache.stats().evictions, 1);
+  EXPECT_EQ(cache.stats().bytes, 30);
+  const int64_t misses = cache.stats().misses;
+  ASSERT_TRUE(touch("held") && touch("b") && touch("d"));
+  EXPECT_EQ(cache.stats().misses, misses);
+  ASSERT_TRUE(touch("c"));
+  EXPECT_EQ(cache.stats().misses, misses + 1);
+}
+
+TEST(Cache, AProgramOverTheCapacityStillRuns) {
+  KernelCache cache(5);
+  EXPECT_TRUE(cache.get(key_of_text("large"), of_bytes(100)).ok());
+  EXPECT_TRUE(cache.get(key_of_text("next"), of_bytes(100)).ok());
+  EXPECT_LE(cache.stats().entries, 1);
+}
+
+TEST(CacheKey, NamesEverythingThatCanChangeAByte) {
+  const Problem problem = problem_of("w4a16 m=* n=64 k=128 a=bf16 g=32 dot=fma ks=1");
+  const TargetFacts target{.name = "zen4", .identity = "features 1"};
+  const Schedule schedule;
+  const CacheKey key = cache_key(problem, schedule, target);
+  for (const std::string& part :
+       {std::string("w4a16"), std::string("zen4"), std::string("features 1"), build_id(), std::string("panel=")}) {
+    EXPECT_NE(key.text.find(part), std::string::npos) << part << " in " << key.text;
+  }
+  EXPECT_EQ(key.hex().size(), 32u);
+
+  Schedule unrolled = schedule;
+  unrolled.loops.unroll = 4;
+  Schedule wide = schedule;
+  wide.layout.panel = 128;
+  TargetFacts other_row = target;
+  other_row.name = "zen5";
+  TargetFacts other_features = target;
+  other_features.identity = "features 2";
+  const std::vector<CacheKey> different = {
+      cache_key(problem_of("w4a16 m=* n=65 k=128 a=bf16 g=32 dot=fma ks=1"), schedule, target),
+      cache_key(problem_of("w4a16 m=* n=64 k=128 a=bf16 g=32 dot=fma ks=2"), schedule, target),
+      cache_key(problem, unrolled, target),
+      cache_key(problem, wide, target),
+      cache_key(problem, schedule, other_row),
+      cache_key(problem, schedule, other_features)};
+  for (const CacheKey& other : different) {
+    EXPECT_NE(key, other) << other.text;
+    EXPECT_NE(key.hex(), other.hex());
+  }
+}
+
+TEST(CacheKey, LeavesOutWhatOnlySaysWhenAKernelIsUsed) {
+  const TargetFacts target{.name = "zen4", .identity = ""};
+  Schedule ranged;
+  ranged.loops.m_lo = 5;
+  ranged.loops.m_hi = 9;
+  EXPECT_EQ(cache_key(problem_of("w4a16 m=7 n=64 k=128 a=bf16 ks=1 dot=fma"), ranged, target),
+            cache_key(problem_of("w4a16 m=* n=64 k=128 a=bf16 ks=1 dot=fma"), {}, target));
+}
+
+TEST(BuildId, IsTheNoteOfThisExecutable) {
+  EXPECT_EQ(build_id().size(), 40u) << build_id();  // --build-id=sha1
+  EXPECT_EQ(build_id().find_first_not_of("0123456789abcdef"), std::string::npos) << build_id();
+}
+
+}  // namespace
+}  // namespace tilejit

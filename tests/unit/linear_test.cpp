@@ -1,0 +1,330 @@
+#include <gtest/gtest.h>
+#include <malloc.h>
+#include <tilejit/linear.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "runtime/cache.h"
+#include "targets/targets.h"
+#include "tests/support/random_problem.h"
+#include "tests/support/reference_linear.h"
+
+namespace {
+std::atomic<int64_t> allocations = 0;
+}
+
+// Counts every allocation of this executable that goes through operator new.
+void* operator new(size_t bytes) {
+  ++allocations;
+  if (void* memory = std::malloc(bytes == 0 ? 1 : bytes)) return memory;
+  throw std::bad_alloc();
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, size_t) noexcept { std::free(memory); }
+
+namespace tilejit {
+namespace {
+
+using test::Rng;
+
+/// The row of this machine where it has AVX-512, else the interpreter: everything below holds for both.
+std::string target_name() { return find_target("host").ok() ? "host" : "ref"; }
+
+LinearOptions options_of(int threads = 1) {
+  return {
+      .target = target_name(), .schedule = {}, .warm_m = {}, .threads = {.max_threads = threads, .parallel_for = {}}};
+}
+
+/// A layer of f32 activations and outputs, its weights, and a call of it.
+struct Layer {
+  explicit Layer(std::string_view text, uint64_t seed = 1) : line(text), problem(*parse_problem(text)) {
+    Rng rng(seed);
+    weights = test::random_weights(problem, rng);
+  }
+  std::vector<float> activations(int64_t m) const {
+    Rng rng(7);
+    std::vector<float> a(static_cast<size_t>(m * problem.k));
+    test::fill_activations(std::as_writable_bytes(std::span(a)), Type::f32, test::Values::finite, rng);
+    return a;
+  }
+  Result<std::vector<float>> run(const Linear& linear, int64_t m, const Threads* threads = nullptr) const {
+    const std::vector<float> a = activations(m);
+    std::vector<float> out(static_cast<size_t>(m * problem.n));
+    TRY(linear.run({.a = a.data(),
+                    .lda = problem.k,
+                    .m = m,
+                    .out = out.data(),
+                    .ldo = problem.n,
+                    .workspace = nullptr,
+                    .threads = threads}));
+    return out;
+  }
+
+  std::string line;
+  Problem problem;
+  test::OwnedWeights weights;
+};
+
+constexpr const char* small_line = "w4a16 n=96 k=80 a=f32 g=32 zp=int s=f16 epilogue=bias";
+
+Linear create(const Layer& layer, const LinearOptions& options) {
+  auto linear = Linear::create(layer.line, layer.weights.view, options);
+  EXPECT_TRUE(linear.ok()) << linear.error().message;
+  return std::move(*linear);
+}
+
+TEST(Linear, ComputesTheLayerForEveryM) {
+  const Layer layer(small_line);
+  const Linear linear = create(layer, options_of());
+  Problem resolved = *parse_problem(linear.info().problem);
+  for (const int64_t m : {1, 2, 5, 16, 33, 100}) {
+    const auto out = layer.run(linear, m);
+    ASSERT_TRUE(out.ok()) << out.error().message;
+    const std::vector<float> a = layer.activations(m);
+    std::vector<double> reference(out->size());
+    std::vector<double> bound(out->size());
+    test::reference_linear(resolved, layer.weights.view, {reinterpret_cast<const std::byte*>(a.data()), Type::f32, 80},
+                           m, reference.data(), bound.data());
+    const auto report = test::check_bound({reinterpret_cast<const std::byte*>(out->data()), Type::f32, 96}, m, 96,
+                                          reference.data(), bound.data());
+    EXPECT_TRUE(report.ok) << "m=" << m << ": " << report.message;
+  }
+}
+
+TEST(Linear, TheNumberOfThreadsChangesNoBit) {
+  const Layer layer("w4a16 n=300 k=160 a=f32 g=32");
+  const Linear linear = create(layer, options_of());
+  const Threads two{.max_threads = 2, .parallel_for = {}};
+  for (const int64_t m : {1, 9, 70}) {
+    const auto one = layer.run(linear, m);
+    const auto other = layer.run(linear, m, &two);
+    ASSERT_TRUE(one.ok() && other.ok());
+    EXPECT_EQ(*one, *other) << "m=" << m;
+  }
+}
+
+TEST(Linear, RunsFromManyThreadsAtOnce) {
+  const Layer layer("w4a16 n=160 k=96 a=f32 g=16 zp=float s=bf16");
+  const Linear serial = create(layer, options_of());
+  const std::vector<int64_t> sizes = {1, 3, 17, 64};
+  std::vector<std::vector<float>> expected;
+  for (const int64_t m : sizes) expected.push_back(*layer.run(serial, m));
+  const Linear linear = create(layer, options_of());
+  std::atomic<int> wrong = 0;
+  std::vector<std::thread> threads;
+  for (size_t t = 0; t < 4; ++t) {
+    threads.emplace_back([&, t] {
+      for (size_t i = 0; i < 20; ++i) {
+        const size_t at = (i + t) % sizes.size();
+        const auto out = layer.run(linear, sizes[at]);
+        wrong += out.ok() && *out == expected[at] ? 0 : 1;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(wrong, 0);
+}
+
+TEST(Linear, SharesKernelsThroughTheCache) {
+  const Layer layer("w4a16 n=112 k=72 a=f32 g=24");
+  LinearOptions options = options_of();
+  options.warm_m = {1, 1000};
+  const Linear first = create(layer, options);
+  const int64_t compiled = process_cache().stats().misses;
+  const Linear second = create(layer, options);
+  ASSERT_TRUE(layer.run(first, 1).ok() && layer.run(second, 1).ok() && layer.run(second, 1000).ok());
+  EXPECT_EQ(process_cache().stats().misses, compiled);
+}
+
+/// Two threads that share out tasks without allocating: this one and a helper that waits for work.
+class TwoThreads {
+ public:
+  TwoThreads() : helper_([this] { help(); }) {}
+  ~TwoThreads() {
+    work_ = nullptr;
+    start();
+    helper_.join();
+  }
+  void run(int64_t tasks, const std::function<void(int64_t, int)>& fn) {
+    work_ = &fn;
+    tasks_ = tasks;
+    next_ = 0;
+    start();
+    take(0);
+    done_.wait(false);
+    done_ = false;
+  }
+
+ private:
+  void start() {
+    ++generation_;
+    generation_.notify_one();
+  }
+  void take(int thread) {
+    for (int64_t task = next_++; task < tasks_; task = next_++) (*work_)(task, thread);
+  }
+  void help() {
+    for (int seen = 0;; ++seen) {
+      generation_.wait(seen);
+      if (work_ == nullptr) return;
+      take(1);
+      done_ = true;
+      done_.notify_one();
+    }
+  }
+
+  const std::function<void(int64_t, int)>* work_ = nullptr;
+  int64_t tasks_ = 0;
+  std::atomic<int64_t> next_ = 0;
+  std::atomic<int> generation_ = 0;
+  std::atomic<bool> done_ = false;
+  std::thread helper_;
+};
+
+TEST(Linear, AllocatesNothingInASteadyState) {
+  if (!find_target("host").ok()) GTEST_SKIP() << "the interpreter allocates";
+  const Layer layer("w4a16 n=256 k=128 a=f32 g=32 zp=float s=f16 epilogue=bias");
+  const Linear linear = create(layer, options_of());
+  TwoThreads pool;
+  const Threads one{.max_threads = 1, .parallel_for = {}};
+  const Threads two{.max_threads = 2, .parallel_for = [&pool](int64_t tasks, const auto& fn) { pool.run(tasks, fn); }};
+  for (const int64_t m : {1, 40}) {
+    const std::vector<float> a = layer.activations(m);
+    std::vector<float> out(static_cast<size_t>(m * 256));
+    for (const Threads* threads : {&one, &two}) {
+      const int64_t bytes = *linear.workspace_bytes(m, threads->max_threads);
+      void* const workspace = std::aligned_alloc(64, static_cast<size_t>((bytes + 63) / 64 * 64));
+      for (void* memory : {static_cast<void*>(nullptr), workspace}) {
+        const LinearCall call{
+            .a = a.data(), .lda = 128, .m = m, .out = out.data(), .ldo = 256, .workspace = memory, .threads = threads};
+        ASSERT_TRUE(linear.run(call).ok());
+        const int64_t before = allocations;
+        const size_t used = mallinfo2().uordblks;
+        bool ok = true;
+        for (int i = 0; i < 10; ++i) ok &= linear.run(call).ok();
+        EXPECT_EQ(mallinfo2().uordblks, used);
+        EXPECT_EQ(allocations, before) << "m=" << m << " threads=" << threads->max_threads << " workspace " << memory;
+        EXPECT_TRUE(ok);
+      }
+      std::free(workspace);
+    }
+  }
+}
+
+TEST(Linear, RefusesABadCall) {
+  const Layer layer(small_line);
+  const Linear linear = create(layer, options_of());
+  std::vector<float> a(80);
+  std::vector<float> out(96);
+  const LinearCall good{.a = a.data(), .lda = 80, .m = 1, .out = out.data(), .ldo = 96};
+  ASSERT_TRUE(linear.run(good).ok());
+  const Threads negative{.max_threads = -2, .parallel_for = {}};
+  const auto refusal = [&](auto change) {
+    LinearCall call = good;
+    change(call);
+    const auto result = linear.run(call);
+    EXPECT_FALSE(result.ok());
+    EXPECT_EQ(result.error().kind, ErrorKind::invalid);
+    return result.error().message;
+  };
+  EXPECT_EQ(refusal([](LinearCall& c) { c.a = nullptr; }), "a is null");
+  EXPECT_EQ(refusal([](LinearCall& c) { c.out = nullptr; }), "out is null");
+  EXPECT_EQ(refusal([](LinearCall& c) { c.lda = 79; }), "lda=79 is shorter than a row of a, k=80 elements");
+  EXPECT_EQ(refusal([](LinearCall& c) { c.ldo = 95; }), "ldo=95 is shorter than a row of out, n=96 elements");
+  EXPECT_NE(refusal([](LinearCall& c) { c.m = 0; }).find("m=0"), std::string::npos);
+  EXPECT_NE(refusal([](LinearCall& c) { c.m = int64_t{1} << 60; }).find("m="), std::string::npos);
+  EXPECT_NE(refusal([&](LinearCall& c) { c.workspace = reinterpret_cast<char*>(64) + 1; }).find("aligned"),
+            std::string::npos);
+  EXPECT_NE(refusal([&](LinearCall& c) { c.threads = &negative; }).find("max_threads=-2"), std::string::npos);
+  EXPECT_FALSE(linear.workspace_bytes(0, 1).ok());
+}
+
+TEST(Linear, CreationErrorsNameTheLayerAndTheReason) {
+  const Layer layer(small_line);
+  struct Row {
+    std::string problem;
+    LinearOptions options;
+    ErrorKind kind;
+    std::string message;
+  };
+  LinearOptions unknown = options_of();
+  unknown.target = "z80";
+  LinearOptions bad_schedule = options_of();
+  bad_schedule.schedule = "panel=64 nr=48";
+  LinearOptions bad_warm = options_of();
+  bad_warm.warm_m = {0};
+  const std::string line = small_line;
+  for (const Row& row :
+       {Row{"w4a16 n=96", options_of(), ErrorKind::invalid, "k is missing"},
+        Row{line, unknown, ErrorKind::invalid, "z80"}, Row{line, bad_schedule, ErrorKind::unsupported, "nr=48"},
+        Row{line, bad_warm, ErrorKind::invalid, "m=0"},
+        Row{"w4a16 n=95 k=80 a=f32 g=32 zp=int s=f16 epilogue=bias", options_of(), ErrorKind::invalid, "n=95"},
+        Row{line + "+swiglu", options_of(), ErrorKind::unsupported, "swiglu"}}) {
+    const auto linear = Linear::create(row.problem, layer.weights.view, row.options);
+    ASSERT_FALSE(linear.ok()) << row.message;
+    EXPECT_EQ(linear.error().kind, row.kind) << linear.error().message;
+    EXPECT_EQ(linear.error().message.find("layer 'random': "), 0u) << linear.error().message;
+    EXPECT_EQ(linear.error().message.rfind("layer 'random': "), 0u) << "named twice: " << linear.error().message;
+    EXPECT_NE(linear.error().message.find(row.message), std::string::npos) << linear.error().message;
+  }
+  Weights broken = layer.weights.view;
+  broken.data = broken.data.first(broken.data.size() - 4);
+  const auto linear = Linear::create(line, broken, options_of());
+  ASSERT_FALSE(linear.ok());
+  EXPECT_EQ(linear.error().kind, ErrorKind::invalid);
+  EXPECT_EQ(linear.error().message.rfind("layer 'random': "), 0u) << linear.error().message;
+}
+
+TEST(Linear, ReportsWhatItHolds) {
+  const Layer layer("w4a16 m=1 n=128 k=64 a=f32 g=32 zp=int s=f16 epilogue=bias");
+  const Linear linear = create(layer, options_of());
+  const LinearInfo& info = linear.info();
+  EXPECT_EQ(info.information_bytes, 128 * 64 / 2 + 128 * 2 * 2 + 128 * 2 / 2);
+  EXPECT_GE(info.packed_bytes, info.information_bytes);
+  EXPECT_LT(info.packed_bytes, 3 * info.information_bytes);
+  EXPECT_NE(info.problem.find("dot=fma ks=1"), std::string::npos) << info.problem;
+  EXPECT_FALSE(info.schedules.empty());
+  EXPECT_FALSE(info.tuned);
+  EXPECT_GT(info.pack_seconds, 0);
+  EXPECT_TRUE(layer.run(linear, 6).ok());  // m=1 in the line does not bind
+}
+
+TEST(Linear, PrintsWhatWasChosenOnRequest) {
+  const Layer layer(small_line);
+  setenv("TILEJIT_VERBOSE", "dispatch", 1);
+  testing::internal::CaptureStderr();
+  const Linear linear = create(layer, options_of());
+  const auto refused = Linear::create("w4a16 n=96", layer.weights.view, options_of());
+  const std::string text = testing::internal::GetCapturedStderr();
+  unsetenv("TILEJIT_VERBOSE");
+  EXPECT_FALSE(refused.ok());
+  for (const std::string& part : {linear.info().problem, linear.info().target, linear.info().schedules[0],
+                                  std::string("default"), std::string("refused 'w4a16 n=96'")}) {
+    EXPECT_NE(text.find(part), std::string::npos) << part << " in: " << text;
+  }
+}
+
+TEST(CanImplement, SaysWhyNot) {
+  EXPECT_TRUE(can_implement(small_line, target_name()).ok());
+  const auto scheme = can_implement("w8a8 n=64 k=64 a=f32", "ref");
+  ASSERT_FALSE(scheme.ok());
+  EXPECT_EQ(scheme.error().kind, ErrorKind::unsupported);
+  EXPECT_EQ(can_implement("nonsense", "ref").error().kind, ErrorKind::invalid);
+  EXPECT_EQ(can_implement(small_line, "z80").error().kind, ErrorKind::invalid);
+}
+
+TEST(Version, HasThreeNumbers) {
+  int major = -1;
+  int minor = -1;
+  int patch = -1;
+  EXPECT_EQ(std::sscanf(version(), "%d.%d.%d", &major, &minor, &patch), 3) << version();
+}
+
+}  // namespace
+}  // namespace tilejit
