@@ -1,0 +1,86 @@
+#include "runtime/cache.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <exception>
+#include <utility>
+
+namespace tilejit {
+namespace {
+
+int64_t elapsed_us(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - start).count();
+}
+
+/// Exceptions (exhausted memory) become errors here, so that those who wait for the compilation are always woken.
+Result<KernelCache::Handle> compile_once(const CacheKey& key, const KernelCache::Compile& compile) try {
+  return KernelCache::Handle(std::make_shared<const Executable>(TRY(compile())));
+} catch (const std::exception& e) { return resource(fmt::format("compiling failed: {}: {}", e.what(), key.text)); }
+
+}  // namespace
+
+Result<KernelCache::Handle> KernelCache::get(const CacheKey& key, const Compile& compile) {
+  std::unique_lock lock(mutex_);
+  if (const auto found = index_.find(key); found != index_.end()) {
+    ++stats_.hits;
+    entries_.splice(entries_.begin(), entries_, found->second);
+    return found->second->second;
+  }
+  if (const auto found = flights_.find(key); found != flights_.end()) return wait(lock, found->second);
+
+  const auto flight = std::make_shared<Flight>();
+  flights_.emplace(key, flight);
+  ++stats_.misses;
+  lock.unlock();
+  const auto start = std::chrono::steady_clock::now();
+  Result<Handle> result = compile_once(key, compile);
+  lock.lock();
+  stats_.compile_us += elapsed_us(start);
+  if (result.ok()) insert(key, *result);
+  flight->result = result;
+  flight->done = true;
+  flights_.erase(key);
+  landed_.notify_all();
+  return result;
+}
+
+Result<KernelCache::Handle> KernelCache::wait(std::unique_lock<std::mutex>& lock, std::shared_ptr<Flight> flight) {
+  ++stats_.hits;
+  landed_.wait(lock, [&] { return flight->done; });
+  return flight->result;
+}
+
+void KernelCache::insert(const CacheKey& key, Handle program) {
+  stats_.bytes += program->bytes;
+  entries_.emplace_front(key, std::move(program));
+  index_.emplace(key, entries_.begin());
+  evict();
+}
+
+/// A handle is only ever copied from the cache under its lock, so a count of one means that nobody can hold it.
+void KernelCache::evict() {
+  for (auto last = entries_.end(); stats_.bytes > capacity_ && last != entries_.begin();) {
+    --last;
+    if (last->second.use_count() > 1) continue;
+    stats_.bytes -= last->second->bytes;
+    ++stats_.evictions;
+    index_.erase(last->first);
+    last = entries_.erase(last);
+  }
+}
+
+CacheStats KernelCache::stats() const {
+  const std::lock_guard lock(mutex_);
+  CacheStats stats = stats_;
+  stats.entries = static_cast<int64_t>(entries_.size());
+  return stats;
+}
+
+KernelCache& process_cache() {
+  static auto* cache =
+      new KernelCache;  // never destroyed: another thread may still run a kernel while the process exits
+  return *cache;
+}
+
+}  // namespace tilejit

@@ -1,0 +1,31 @@
+// One call of an Executable: binds its parameters by operand, lays out the workspace for m, and runs the kernels in order
+// over the threads. Allocates nothing.
+//
+// Workspace: the buffers between the kernels at their size for m, then scratch for each thread; all 64-byte aligned.
+#pragma once
+
+#include <tilejit/linear.h>
+#include <tilejit/result.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "runtime/kernel.h"
+
+namespace tilejit {
+
+/// Memory of every operand; those of the weights may be null when no kernel reads them. Strides in bytes.
+struct CallOperands {
+  std::array<std::byte*, operand_count> data{};
+  int64_t a_stride = 0;
+  int64_t out_stride = 0;
+};
+
+int64_t workspace_bytes(const Executable& program, int64_t m, int threads);
+
+/// `workspace` has workspace_bytes(program, m, threads). Only the interpreter can fail.
+Result<void> execute(const Executable& program, const CallOperands& operands, int64_t m, std::byte* workspace,
+                     const Threads& threads, int thread_count);
+
+}  // namespace tilejit

@@ -1,0 +1,93 @@
+// tilejit: quantized linear layers, compiled for this machine.
+//
+//   auto linear = tilejit::Linear::create("w4a16 n=4096 k=4096 a=bf16 g=128 s=f16", weights, {});
+//   linear->run({.a = activations, .lda = 4096, .m = 16, .out = result, .ldo = 4096});
+//
+// out[m,n] = epilogue(sum_k a[m,k] * w[k,n]). create packs the weights once and compiles kernels through a cache; run is
+// const and may be called from many threads at once, for any m. Errors are values: nothing throws.
+#pragma once
+
+#include <tilejit/result.h>
+#include <tilejit/types.h>
+#include <tilejit/weights.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace tilejit {
+
+/// Runs fn(task, thread) once for every task in [0, tasks), thread in [0, max_threads), and returns when all have ended.
+using ParallelFor = std::function<void(int64_t tasks, const std::function<void(int64_t task, int thread)>& fn)>;
+
+/// Threads of a call: the caller's own pool, or OpenMP when `parallel_for` is empty. One thread never enters OpenMP.
+struct Threads {
+  int max_threads = 0;  // 0: OpenMP's default
+  ParallelFor parallel_for;
+};
+
+struct LinearOptions {
+  std::string target = "host";    // a row's name (`tilejit info`), `host` or `ref`
+  std::string schedule;           // a schedule line for every m; empty: the row's default per range of m
+  std::vector<int64_t> warm_m;    // kernels for these m are compiled by create
+  Threads threads;                // for packing, and for run when its call names none
+};
+
+/// One call. Strides are in elements. `a` and `out` may have any alignment; a is [m,k], out [m,n].
+struct LinearCall {
+  const void* a = nullptr;
+  int64_t lda = 0;
+  int64_t m = 0;
+  void* out = nullptr;
+  int64_t ldo = 0;
+  void* workspace = nullptr;      // workspace_bytes(m) of 64-byte aligned memory, or null: a per-thread arena that only grows
+  const Threads* threads = nullptr;
+};
+
+struct LinearInfo {
+  std::string problem;       // the resolved line (dot and ks written out)
+  std::string target;
+  std::vector<std::string> schedules;  // one line per range of m
+  bool tuned = false;
+  int64_t packed_bytes = 0;  // resident weights, scales, zeros, offsets, bias
+  int64_t information_bytes = 0;  // bits*n*k/8 + scales (+ c) in their stored type + 4-bit zeros: what a call must read
+  double pack_seconds = 0;
+};
+
+class Linear {
+ public:
+  /// `problem` is a problem line (m is ignored: any m runs). `invalid`: the line or the weights; `unsupported`: the target
+  /// cannot do it, with the nearest request that works; `resource`: memory. The weights may be freed afterwards.
+  static Result<Linear> create(std::string_view problem, const Weights& weights, const LinearOptions& options);
+
+  Linear(Linear&&) noexcept;
+  Linear& operator=(Linear&&) noexcept;
+  ~Linear();
+
+  /// `invalid` for null operands, m < 1 or strides shorter than a row; `resource` when a kernel cannot be compiled.
+  /// Nothing is allocated once the kernel for this m exists and the arena has its size.
+  Result<void> run(const LinearCall& call) const;
+
+  /// Bytes of workspace that run needs for this m with this many threads.
+  Result<int64_t> workspace_bytes(int64_t m, int max_threads) const;
+
+  const LinearInfo& info() const;
+
+ private:
+  struct State;
+  explicit Linear(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+/// ok, or why `target` cannot run the problem line, and the nearest one that it can.
+Result<void> can_implement(std::string_view problem, std::string_view target);
+/// The problem line that describes these weights for activations of type `a`, e.g. "w4a16 n=.. k=.. a=bf16 g=128 zp=int s=f16".
+std::string describe(const Weights& weights, Type a);
+/// The library's version, "MAJOR.MINOR.PATCH".
+const char* version();
+
+}  // namespace tilejit

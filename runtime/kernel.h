@@ -1,0 +1,99 @@
+// Loaded kernels. A Kernel is one compiled IR kernel that can be called: machine code in executable memory, or the
+// interpreter's function. An Executable is a whole program: its kernels in order, and the memory they need between them.
+// An Executable never changes after load, so any number of calls use it at once; dispatch.h binds and runs it.
+#pragma once
+
+#include <tilejit/result.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ir/ir.h"
+#include "jit/compile.h"
+#include "runtime/exec_memory.h"
+#include "runtime/gdb_jit.h"
+#include "targets/target.h"
+
+namespace tilejit {
+
+/// The memory behind a parameter buffer of a linear layer's kernels, by the buffer's name; `workspace` by its index.
+enum class Operand : uint8_t { a, out, perm, w, s, z, c, bias, workspace };
+constexpr size_t operand_count = static_cast<size_t>(Operand::workspace);
+
+struct Parameter {
+  std::string name;
+  Operand operand = Operand::workspace;
+  int32_t workspace = -1;  // index into Executable::workspace
+  bool strided = false;
+};
+
+/// The values of one `tasks` loop.
+struct TaskLoop {
+  ir::Bound lo;
+  ir::Bound hi;
+  int64_t step = 1;
+};
+
+/// The tasks of a kernel for one m: the cross product of its `tasks` loops, the outermost slowest.
+struct TaskGrid {
+  static constexpr size_t max_loops = 3;
+  std::array<int64_t, max_loops> lo{};
+  std::array<int64_t, max_loops> step{};
+  std::array<int64_t, max_loops> count{};
+  size_t loops = 0;
+  int64_t tasks = 1;
+};
+
+class Kernel {
+ public:
+  static constexpr size_t max_parameters = 16;
+
+  /// `label` names the kernel for profilers and debuggers. `resource`: no executable memory.
+  static Result<Kernel> load(CompiledKernel compiled, std::string_view label);
+
+  const std::string& name() const { return name_; }
+  std::span<const Parameter> parameters() const { return parameters_; }
+  std::vector<Parameter>& parameters() { return parameters_; }
+  int64_t scratch_bytes() const { return scratch_bytes_; }
+  int64_t mapped_bytes() const { return code_.mapped_bytes(); }
+  TaskGrid grid(int64_t m) const;
+  /// Runs task `id` of the grid. Machine code cannot fail; the interpreter says what it found.
+  Result<void> run_task(const TaskGrid& grid, int64_t id, const BufferArg* buffers, int64_t m, void* scratch) const;
+
+ private:
+  std::string name_;
+  std::vector<Parameter> parameters_;
+  std::vector<TaskLoop> loops_;
+  ExecMemory code_;
+  GdbSymbol gdb_;          // after code_: withdrawn before the code is unmapped
+  Entry entry_ = nullptr;  // null: interpreted
+  std::function<Result<void>(const BufferArg*, int64_t m, const int64_t* task)> interpreted_;
+  int64_t scratch_bytes_ = 0;
+};
+
+/// Memory that lives between the kernels of one call.
+struct WorkspaceBuffer {
+  std::string name;
+  Type type = Type::f32;
+  std::vector<ir::Extent> dims;
+};
+
+struct Executable {
+  static constexpr size_t max_kernels = 3;
+
+  std::vector<Kernel> kernels;
+  std::vector<WorkspaceBuffer> workspace;
+  int64_t scratch_bytes = 0;  // per thread, a multiple of 64
+  int64_t bytes = 0;          // what the cache counts
+};
+
+/// Loads the kernels of one program of build_linear.
+Result<Executable> load_program(std::vector<CompiledKernel> compiled, std::string_view label);
+
+}  // namespace tilejit

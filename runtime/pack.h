@@ -1,0 +1,53 @@
+// Packing: the weights of a checkpoint, whatever their format, in the order that kernels read them (PackedShape):
+//   w    u4 [panels, blocks, panel, kk]   nibble order within a 32-bit word: build_linear.h
+//   s, c [panels, groups, panel]          in the problem's scale type, bits unchanged
+//   z    u8 [panels, groups, panel]       zp=int only
+//   perm i32 [k], bias [n]                as they are
+// Padding (channels past n, k past the end of a group) is nibble 0 with scale 0. All operands lie in one mapping that asks
+// for huge pages; panels are packed in parallel, so that a thread's pages lie on its memory node.
+#pragma once
+
+#include <tilejit/linear.h>
+#include <tilejit/result.h>
+#include <tilejit/weights.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "jit/problem.h"
+#include "jit/schedule.h"
+#include "runtime/kernel.h"
+
+namespace tilejit {
+
+/// One private mapping, zero until written, aligned to its pages.
+class Mapping {
+ public:
+  /// `resource` when the memory is not there. From 2 MiB on it is aligned to, and asks for, huge pages.
+  static Result<Mapping> create(int64_t bytes);
+  Mapping() = default;
+  Mapping(Mapping&& other) noexcept;
+  Mapping& operator=(Mapping&& other) noexcept;
+  ~Mapping();
+  std::byte* data() const { return data_; }
+
+ private:
+  std::byte* data_ = nullptr;
+  size_t bytes_ = 0;
+};
+
+struct PackedWeights {
+  Mapping memory;
+  std::array<std::byte*, operand_count> operands{};  // by Operand; 64-byte aligned, null when the problem has none
+  int64_t bytes = 0;                                 // of all operands
+};
+
+/// ok, or `invalid` naming the layer and what the problem and the weights disagree about.
+Result<void> check_match(const Problem& problem, const Weights& weights);
+
+/// Packs valid weights that match the problem.
+Result<PackedWeights> pack(const Weights& weights, const Problem& resolved, const Layout& layout,
+                           const Threads& threads);
+
+}  // namespace tilejit

@@ -1,0 +1,145 @@
+// validate: what the readers of weights.h rely on. Views come from files and from callers' own structures alike.
+#include <fmt/format.h>
+#include <tilejit/weights.h>
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "ir/quant.h"
+#include "runtime/weights_layout.h"
+
+namespace tilejit {
+namespace {
+
+constexpr int64_t max_size = int64_t{1} << 30;
+
+template <typename... Args>
+Error bad(const Weights& w, fmt::format_string<Args...> text, Args&&... args) {
+  return invalid(fmt::format("layer '{}': {}", w.name, fmt::format(text, std::forward<Args>(args)...)));
+}
+
+Result<void> check_shape(const Weights& w) {
+  const QuantFormat& format = quant_format_of(w.packing);
+  if (w.n < 1 || w.k < 1 || w.n > max_size || w.k > max_size || w.n * w.k > int64_t{1} << 40)
+    return bad(w, "n={} k={} are not sizes from 1 to 2^30 with n*k up to 2^40", w.n, w.k);
+  if (!format.has_bits(w.bits))
+    return bad(w, "bits={} does not fit the packing of {}; it has {}", w.bits, format.name,
+               !format.has_8_bits  ? "4"
+               : format.has_4_bits ? "4 and 8"
+                                   : "8");
+  if (w.activation_bits != 8 && w.activation_bits != 16)
+    return bad(w, "activation_bits={} is neither 8 nor 16", w.activation_bits);
+  if (w.group != -1 && w.group < 1) return bad(w, "group={} is neither -1 nor a count of weights", w.group);
+  if (format.group != 0 && w.group != format.group)
+    return bad(w, "group={}, but {} has {}", w.group, format.name, format.group);
+  return {};
+}
+
+Result<void> check_sizes(const Weights& w) {
+  const auto check = [&](const char* field, std::span<const std::byte> bytes, int64_t needed) -> Result<void> {
+    if (needed < 0)
+      return bad(w, "{}: n={} k={} bits={} do not fill whole words or blocks of this packing", field, w.n, w.k, w.bits);
+    if (static_cast<int64_t>(bytes.size()) != needed)
+      return bad(w, "{} has {} bytes; n={} k={} bits={} group={} need {}", field, bytes.size(), w.n, w.k, w.bits,
+                 w.group, needed);
+    return {};
+  };
+  TRY(check("data", w.data, data_bytes(w)));
+  TRY(check("zeros", w.zeros, zeros_bytes(w)));
+  if (!w.bias.empty()) TRY(check("bias", w.bias, bytes_of(w.bias_type, w.n)));
+  return {};
+}
+
+Result<void> check_quantization(const Weights& w) {
+  const bool in_blocks = quant_format_of(w.packing).scales == ScaleLayout::in_blocks;
+  if (in_blocks && (w.scales.data != nullptr || w.offsets.data != nullptr))
+    return bad(w, "scales and offsets lie inside the blocks of this packing; leave their data null");
+  if (!in_blocks && w.scales.data == nullptr) return bad(w, "scales are missing");
+  for (const auto& [field, matrix] : {std::pair{"scales", &w.scales}, std::pair{"offsets", &w.offsets}}) {
+    if (matrix->data == nullptr) continue;
+    if (!is_float(matrix->type))
+      return bad(w, "{} have type {}; f32, bf16 and f16 are read", field, to_string(matrix->type));
+    if (matrix->type != w.scales.type)
+      return bad(w, "{} have type {}, the scales {}", field, to_string(matrix->type), to_string(w.scales.type));
+    if (matrix->group_stride < 0 || matrix->channel_stride < 0) return bad(w, "{} have a negative stride", field);
+  }
+  if (!w.bias.empty() && !is_float(w.bias_type))
+    return bad(w, "bias has type {}; f32, bf16 and f16 are read", to_string(w.bias_type));
+  if (w.zero_packing == ZeroPacking::none && (w.zero < 0 || w.zero > 1 << w.bits))
+    return bad(w, "zero={} is not from 0 to 2^{}", w.zero, w.bits);
+  if (w.zero_packing != ZeroPacking::none && w.has_offsets())
+    return bad(w, "has stored zero points and offsets; a layer has one of them");
+  if (w.zero_packing == ZeroPacking::n_words_awq && w.bits != 4)
+    return bad(w, "AWQ's zero points have 4 bits, not {}", w.bits);
+  return {};
+}
+
+Result<void> check_permutation(const Weights& w) {
+  if (w.perm.empty()) return {};
+  if (static_cast<int64_t>(w.perm.size()) != w.k) return bad(w, "perm has {} entries, k={}", w.perm.size(), w.k);
+  std::vector<bool> seen(w.perm.size());
+  for (size_t i = 0; i < w.perm.size(); ++i) {
+    const int32_t k = w.perm[i];
+    if (k < 0 || k >= w.k) return bad(w, "perm[{}]={} is not from 0 to {}", i, k, w.k - 1);
+    if (seen[static_cast<size_t>(k)]) return bad(w, "perm[{}]={} occurs twice", i, k);
+    seen[static_cast<size_t>(k)] = true;
+  }
+  return {};
+}
+
+/// A float is finite when its exponent bits are not all ones.
+bool is_finite(uint32_t bits, Type type) {
+  const uint32_t exponent = type == Type::f32 ? 0x7f800000u : type == Type::bf16 ? 0x7f80u : 0x7c00u;
+  return (bits & exponent) != exponent;
+}
+
+Result<void> check_floats(const Weights& w) {
+  const bool in_blocks = quant_format_of(w.packing).scales == ScaleLayout::in_blocks;
+  // One value that serves all groups or channels is looked at once.
+  const int64_t groups = in_blocks || w.scales.group_stride != 0 || w.offsets.group_stride != 0 ? w.groups() : 1;
+  const int64_t channels = in_blocks || w.scales.channel_stride != 0 || w.offsets.channel_stride != 0 ? w.n : 1;
+  const bool channels_last =
+      !in_blocks && w.scales.channel_stride <= w.scales.group_stride;  // walk memory in its order
+  const int64_t outer = channels_last ? groups : channels, inner = channels_last ? channels : groups;
+  for (int64_t i = 0; i < outer; ++i)
+    for (int64_t j = 0; j < inner; ++j) {
+      const int64_t group = channels_last ? i : j, n = channels_last ? j : i;
+      if (!is_finite(read_scale(w, group, n), w.scale_type()))
+        return bad(w, "the scale of group {}, channel {} is not finite", group, n);
+      if (w.has_offsets() && !is_finite(read_offset(w, group, n), w.scale_type()))
+        return bad(w, "the offset of group {}, channel {} is not finite", group, n);
+    }
+  const FloatMatrix bias{.data = w.bias.data(), .type = w.bias_type, .group_stride = 0, .channel_stride = 1};
+  for (int64_t n = 0; n < (w.bias.empty() ? 0 : w.n); ++n) {
+    uint32_t bits = 0;
+    std::memcpy(&bits, bias.data + n * bits_of(bias.type) / 8, static_cast<size_t>(bits_of(bias.type) / 8));
+    if (!is_finite(bits, bias.type)) return bad(w, "the bias of channel {} is not finite", n);
+  }
+  return {};
+}
+
+/// 4-bit weights in bytes: the packers keep four bits, so that a wider value would change silently.
+Result<void> check_nibbles(const Weights& w) {
+  if (w.packing != Packing::row_bytes || w.bits != 4) return {};
+  const auto fits = [](std::byte b) { return static_cast<uint8_t>(std::to_integer<unsigned>(b) + 8u) < 16; };
+  const auto found = std::find_if_not(w.data.begin(), w.data.end(), fits);
+  if (found == w.data.end()) return {};
+  const int64_t at = found - w.data.begin();
+  return bad(w, "the weight of channel {}, k {} is {}; 4-bit weights are from -8 to 7", at / w.k, at % w.k,
+             static_cast<int>(std::to_integer<int8_t>(*found)));
+}
+
+}  // namespace
+
+Result<void> validate(const Weights& w) {
+  TRY(check_shape(w));
+  TRY(check_sizes(w));
+  TRY(check_quantization(w));
+  TRY(check_permutation(w));
+  TRY(check_floats(w));
+  return check_nibbles(w);
+}
+
+}  // namespace tilejit
