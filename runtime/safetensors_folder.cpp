@@ -48,7 +48,7 @@ Result<TensorSet> read_shards(const std::string& folder) {
   TensorSet all;
   Storages storages;
   for (const auto& [shard, names] : TRY(read_index(index))) {
-    TensorSet set = TRY(read_safetensors(folder + "/" + shard));
+    TensorSet set = TRY(read_safetensors(fmt::format("{}/{}", folder, shard)));
     storages.push_back(set.storage);
     for (const std::string& name : names) {
       auto node = set.tensors.extract(name);

@@ -13,9 +13,9 @@
 namespace tilejit {
 
 /// GPTQ, AWQ and AutoRound: qweight, qzeros, scales, and perhaps g_idx and bias.
-Result<Layer> import_words(const TensorSet& tensors, const std::string& layer, const LayerPlan& plan);
+Result<Layer> import_words(const TensorSet& set, const std::string& name, const LayerPlan& plan);
 /// compressed-tensors: weight_packed (with weight_shape) or weight, weight_scale, and perhaps weight_zero_point and bias.
-Result<Layer> import_compressed_tensors(const TensorSet& tensors, const std::string& layer, const LayerPlan& plan);
+Result<Layer> import_compressed_tensors(const TensorSet& set, const std::string& name, const LayerPlan& plan);
 /// A matrix `NAME.weight` of a .gguf file, with `NAME.bias`.
 Result<Layer> import_gguf(const GgufFile& file, const GgufTensor& tensor);
 

@@ -14,19 +14,7 @@
 #include "targets/targets.h"
 #include "tests/support/random_problem.h"
 #include "tests/support/reference_linear.h"
-
-namespace {
-std::atomic<int64_t> allocations = 0;
-}
-
-// Counts every allocation of this executable that goes through operator new.
-void* operator new(size_t bytes) {
-  ++allocations;
-  if (void* memory = std::malloc(bytes == 0 ? 1 : bytes)) return memory;
-  throw std::bad_alloc();
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, size_t) noexcept { std::free(memory); }
+#include "tests/unit/allocations.h"
 
 namespace tilejit {
 namespace {
@@ -204,12 +192,12 @@ TEST(Linear, AllocatesNothingInASteadyState) {
         const LinearCall call{
             .a = a.data(), .lda = 128, .m = m, .out = out.data(), .ldo = 256, .workspace = memory, .threads = threads};
         ASSERT_TRUE(linear.run(call).ok());
-        const int64_t before = allocations;
+        const int64_t before = test::allocations();
         const size_t used = mallinfo2().uordblks;
         bool ok = true;
         for (int i = 0; i < 10; ++i) ok &= linear.run(call).ok();
         EXPECT_EQ(mallinfo2().uordblks, used);
-        EXPECT_EQ(allocations, before) << "m=" << m << " threads=" << threads->max_threads << " workspace " << memory;
+        EXPECT_EQ(test::allocations(), before) << "m=" << m << " threads=" << threads->max_threads << " workspace " << memory;
         EXPECT_TRUE(ok);
       }
       std::free(workspace);
