@@ -10,7 +10,7 @@ namespace tilejit {
 
 }  // namespace tilejit
 
-#define CHECK(condition, message) \
-  do {                            \
+#define CHECK(condition, message)                                                         \
+  do {                                                                                    \
     if (!(condition)) ::tilejit::check_failed(#condition, __FILE__, __LINE__, (message)); \
   } while (false)

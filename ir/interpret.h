@@ -26,10 +26,11 @@ struct InterpretOptions {
 };
 
 /// Runs all tasks. `parameters` in the order of the kernel's parameter buffers (global and workspace, declaration order).
-Result<void> interpret(const Kernel& kernel, std::span<const BufferView> parameters, int64_t m, InterpretOptions options = {});
+Result<void> interpret(const Kernel& kernel, std::span<const BufferView> parameters, int64_t m,
+                       InterpretOptions options = {});
 /// Runs one task of the kernel: `task` holds the values of its `tasks` loop variables, outermost first.
-Result<void> interpret_task(const Kernel& kernel, std::span<const BufferView> parameters, int64_t m, std::span<const int64_t> task,
-                            InterpretOptions options = {});
+Result<void> interpret_task(const Kernel& kernel, std::span<const BufferView> parameters, int64_t m,
+                            std::span<const int64_t> task, InterpretOptions options = {});
 
 /// fma(x0,w0, fma(x1,w1,c)) with subnormal inputs read as zero and subnormal results written as signed zeros, each fma rounded
 /// once to nearest even: the rounding of vdpbf16ps (performance.md).

@@ -166,9 +166,9 @@ struct Instr {
   BufferId source = BufferId::none;  // async_copy
   std::vector<Slice> slices;         // one per dimension of buffer
   std::vector<Slice> source_slices;
-  Bound lo, hi;                      // for_loop
+  Bound lo, hi;  // for_loop
   int64_t step = 1;
-  int32_t line = 0;                  // of the text it was parsed from; 0: built
+  int32_t line = 0;  // of the text it was parsed from; 0: built
 
   /// Equal but for `line`.
   bool same(const Instr& other) const;

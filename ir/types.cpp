@@ -14,9 +14,11 @@ struct TypeRow {
 };
 
 constexpr std::array type_rows = {
-    TypeRow{Type::f32, "f32", 32, true}, TypeRow{Type::bf16, "bf16", 16, true}, TypeRow{Type::f16, "f16", 16, true},
-    TypeRow{Type::i32, "i32", 32, false}, TypeRow{Type::i16, "i16", 16, false}, TypeRow{Type::i8, "i8", 8, false},
-    TypeRow{Type::u8, "u8", 8, false},   TypeRow{Type::u4, "u4", 4, false},     TypeRow{Type::index, "index", 64, false},
+    TypeRow{Type::f32, "f32", 32, true},      TypeRow{Type::bf16, "bf16", 16, true},
+    TypeRow{Type::f16, "f16", 16, true},      TypeRow{Type::i32, "i32", 32, false},
+    TypeRow{Type::i16, "i16", 16, false},     TypeRow{Type::i8, "i8", 8, false},
+    TypeRow{Type::u8, "u8", 8, false},        TypeRow{Type::u4, "u4", 4, false},
+    TypeRow{Type::index, "index", 64, false},
 };
 
 const TypeRow& row(Type type) { return type_rows[static_cast<size_t>(type)]; }
@@ -62,7 +64,7 @@ uint16_t f32_to_f16(float value) {
   const uint32_t magnitude = bits & 0x7fffffffu;
   if (magnitude > 0x7f800000u) return static_cast<uint16_t>(sign | 0x7e00u | ((magnitude >> 13) & 0x3ffu));
   if (magnitude >= 0x477ff000u) return static_cast<uint16_t>(sign | 0x7c00u);  // 65520 and above round to infinity
-  if (magnitude < 0x33000000u) return static_cast<uint16_t>(sign);              // below 2^-25: zero
+  if (magnitude < 0x33000000u) return static_cast<uint16_t>(sign);             // below 2^-25: zero
   const uint32_t exponent = magnitude >> 23;
   // A subnormal f16 keeps fewer bits: the significand is shifted so that its unit is 2^-24.
   const uint32_t shift = exponent < 113 ? 126 - exponent : 13;

@@ -13,14 +13,14 @@ namespace tilejit {
 
 /// Sizes of the packed operands of a (problem, layout): padding weights are 0 nibbles that meet zero activations only.
 struct PackedShape {
-  int64_t panels;         // ceil(n / panel), rounded up to a multiple of streams
-  int64_t panel;          // channels a panel
-  int64_t groups;         // scales along k
-  int64_t group;          // k of a full group (k itself for group -1)
-  int64_t group_blocks;   // 32-bit words (kk each) of a full group: ceil(group / kk)
-  int64_t blocks;         // words of all groups: the last group has ceil(its k / kk)
-  int depth;              // k that one dot step contracts (fma 1, bf16 2): lane t of step j holds k = j*depth + t of the word
-  int64_t padded_k;       // blocks * kk
+  int64_t panels;        // ceil(n / panel), rounded up to a multiple of streams
+  int64_t panel;         // channels a panel
+  int64_t groups;        // scales along k
+  int64_t group;         // k of a full group (k itself for group -1)
+  int64_t group_blocks;  // 32-bit words (kk each) of a full group: ceil(group / kk)
+  int64_t blocks;        // words of all groups: the last group has ceil(its k / kk)
+  int depth;  // k that one dot step contracts (fma 1, bf16 2): lane t of step j holds k = j*depth + t of the word
+  int64_t padded_k;  // blocks * kk
 };
 PackedShape packed_shape(const Problem& resolved, const Layout& layout);
 

@@ -35,7 +35,8 @@ constexpr std::array<std::pair<std::string_view, Epilogue>, 8> epilogue_names = 
                                                                                   {"mul", Epilogue::mul},
                                                                                   {"residual", Epilogue::residual},
                                                                                   {"swiglu", Epilogue::swiglu}}};
-constexpr std::array<std::pair<std::string_view, Bits>, 2> bits_names = {{{"exact", Bits::exact}, {"relaxed", Bits::relaxed}}};
+constexpr std::array<std::pair<std::string_view, Bits>, 2> bits_names = {
+    {{"exact", Bits::exact}, {"relaxed", Bits::relaxed}}};
 constexpr std::array<std::pair<std::string_view, Type>, 3> float_names = {
     {{"bf16", Type::bf16}, {"f16", Type::f16}, {"f32", Type::f32}}};
 
@@ -99,11 +100,22 @@ constexpr std::array keys = {
           p.m = v == "*" ? Problem::any_m : TRY(integer("m", v, 1, max_size));
           return {};
         }},
-    Key{"n", [](Problem& p, std::string_view v) -> Result<void> { return p.n = TRY(integer("n", v, 1, max_size)), Result<void>(); }},
-    Key{"k", [](Problem& p, std::string_view v) -> Result<void> { return p.k = TRY(integer("k", v, 1, max_size)), Result<void>(); }},
-    Key{"a", [](Problem& p, std::string_view v) -> Result<void> { return p.a = TRY(choose<Type>(float_names, "a", v)), Result<void>(); }},
+    Key{"n",
+        [](Problem& p, std::string_view v) -> Result<void> {
+          return p.n = TRY(integer("n", v, 1, max_size)), Result<void>();
+        }},
+    Key{"k",
+        [](Problem& p, std::string_view v) -> Result<void> {
+          return p.k = TRY(integer("k", v, 1, max_size)), Result<void>();
+        }},
+    Key{"a",
+        [](Problem& p, std::string_view v) -> Result<void> {
+          return p.a = TRY(choose<Type>(float_names, "a", v)), Result<void>();
+        }},
     Key{"out",
-        [](Problem& p, std::string_view v) -> Result<void> { return p.out = TRY(choose<Type>(float_names, "out", v)), Result<void>(); }},
+        [](Problem& p, std::string_view v) -> Result<void> {
+          return p.out = TRY(choose<Type>(float_names, "out", v)), Result<void>();
+        }},
     Key{"g",
         [](Problem& p, std::string_view v) -> Result<void> {
           p.group = v == "-1" ? -1 : TRY(integer("g", v, 1, max_size));
@@ -117,9 +129,18 @@ constexpr std::array keys = {
         [](Problem& p, std::string_view v) -> Result<void> {
           return p.zero = static_cast<int>(TRY(integer("z", v, 0, 255))), Result<void>();
         }},
-    Key{"s", [](Problem& p, std::string_view v) -> Result<void> { return p.s = TRY(choose<Type>(float_names, "s", v)), Result<void>(); }},
-    Key{"perm", [](Problem& p, std::string_view v) -> Result<void> { return p.perm = TRY(integer("perm", v, 0, 1)) != 0, Result<void>(); }},
-    Key{"dot", [](Problem& p, std::string_view v) -> Result<void> { return p.dot = TRY(choose<Dot>(dot_names, "dot", v)), Result<void>(); }},
+    Key{"s",
+        [](Problem& p, std::string_view v) -> Result<void> {
+          return p.s = TRY(choose<Type>(float_names, "s", v)), Result<void>();
+        }},
+    Key{"perm",
+        [](Problem& p, std::string_view v) -> Result<void> {
+          return p.perm = TRY(integer("perm", v, 0, 1)) != 0, Result<void>();
+        }},
+    Key{"dot",
+        [](Problem& p, std::string_view v) -> Result<void> {
+          return p.dot = TRY(choose<Dot>(dot_names, "dot", v)), Result<void>();
+        }},
     Key{"ks",
         [](Problem& p, std::string_view v) -> Result<void> {
           p.ks = v == "auto" ? 0 : static_cast<int>(TRY(integer("ks", v, 1, 4096)));
@@ -165,8 +186,10 @@ Result<void> check(const Problem& p) {
   if (p.weight_bits() < 16 && p.zero > 1 << p.weight_bits())
     return invalid(fmt::format("problem: z={} is over 2^{} for {}", p.zero, p.weight_bits(), to_string(p.scheme)));
   if (p.ks > segment_units(p))
-    return invalid(fmt::format("problem: ks={} is more than the {} groups of k={} g={}", p.ks, segment_units(p), p.k, p.group));
-  if (p.has(Epilogue::swiglu) && p.n % 2 != 0) return invalid(fmt::format("problem: swiglu needs an even n, not n={}", p.n));
+    return invalid(
+        fmt::format("problem: ks={} is more than the {} groups of k={} g={}", p.ks, segment_units(p), p.k, p.group));
+  if (p.has(Epilogue::swiglu) && p.n % 2 != 0)
+    return invalid(fmt::format("problem: swiglu needs an even n, not n={}", p.n));
   return {};
 }
 
@@ -181,7 +204,8 @@ Result<void> set_word(Problem& p, std::string_view word, std::vector<std::string
     for (const Key& k : keys) all += (all.empty() ? "" : ", ") + std::string(k.name);
     return invalid(fmt::format("problem: the key '{}' is unknown; keys are {}", name, all));
   }
-  if (std::find(seen.begin(), seen.end(), name) != seen.end()) return invalid(fmt::format("problem: the key '{}' is given twice", name));
+  if (std::find(seen.begin(), seen.end(), name) != seen.end())
+    return invalid(fmt::format("problem: the key '{}' is given twice", name));
   seen.push_back(name);
   return key->set(p, word.substr(equals + 1));
 }
@@ -242,8 +266,8 @@ Result<Problem> parse_problem(std::string_view line) {
 }
 
 std::string print_problem(const Problem& p) {
-  std::string t = fmt::format("{} m={} n={} k={} a={}", to_string(p.scheme), p.m == Problem::any_m ? "*" : std::to_string(p.m), p.n,
-                              p.k, to_string(p.a));
+  std::string t = fmt::format("{} m={} n={} k={} a={}", to_string(p.scheme),
+                              p.m == Problem::any_m ? "*" : std::to_string(p.m), p.n, p.k, to_string(p.a));
   if (p.out != p.a) t += fmt::format(" out={}", to_string(p.out));
   if (p.group != -1) t += fmt::format(" g={}", p.group);
   if (p.zp != ZeroDomain::none) t += fmt::format(" zp={}", to_string(p.zp));
@@ -275,7 +299,8 @@ Result<void> can_implement(const Problem& p, const TargetFacts& target) {
   const auto refuse = [&](std::string why, auto change) -> Error {
     Problem nearest = p;
     change(nearest);
-    return unsupported(fmt::format("{} cannot run this problem: {}; this would run: '{}'", target.name, why, print_problem(nearest)));
+    return unsupported(
+        fmt::format("{} cannot run this problem: {}; this would run: '{}'", target.name, why, print_problem(nearest)));
   };
   if (p.scheme != Scheme::w4a16)
     return refuse(fmt::format("the scheme {} has no kernels yet", to_string(p.scheme)), [](Problem& q) {
@@ -284,14 +309,14 @@ Result<void> can_implement(const Problem& p, const TargetFacts& target) {
       if (q.dot == Dot::i8) q.dot = Dot::automatic;
     });
   if (p.dot == Dot::i8x2 || p.dot == Dot::mma)
-    return refuse(fmt::format("dot={} has no kernels here", to_string(p.dot)), [](Problem& q) { q.dot = Dot::automatic; });
+    return refuse(fmt::format("dot={} has no kernels here", to_string(p.dot)),
+                  [](Problem& q) { q.dot = Dot::automatic; });
   if (p.dot == Dot::bf16 && !target.has_dot_bf16)
     return refuse("dot=bf16 needs the vdpbf16ps instruction (AVX512_BF16)", [](Problem& q) { q.dot = Dot::fma; });
   for (const Epilogue e : p.epilogue)
     if (e != Epilogue::bias)
-      return refuse(fmt::format("the epilogue {} has no kernels yet", name_of<Epilogue>(epilogue_names, e)), [](Problem& q) {
-        std::erase_if(q.epilogue, [](Epilogue x) { return x != Epilogue::bias; });
-      });
+      return refuse(fmt::format("the epilogue {} has no kernels yet", name_of<Epilogue>(epilogue_names, e)),
+                    [](Problem& q) { std::erase_if(q.epilogue, [](Epilogue x) { return x != Epilogue::bias; }); });
   return {};
 }
 

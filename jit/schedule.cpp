@@ -39,7 +39,8 @@ bool parse_integer(std::string_view text, int64_t lo, int64_t hi, int64_t& value
 /// `1..16`, or `256..*` for no upper limit.
 bool parse_rows(std::string_view text, Loops& loops) {
   const size_t dots = text.find("..");
-  if (dots == std::string_view::npos || !parse_integer(text.substr(0, dots), 1, Loops::no_limit, loops.m_lo)) return false;
+  if (dots == std::string_view::npos || !parse_integer(text.substr(0, dots), 1, Loops::no_limit, loops.m_lo))
+    return false;
   const std::string_view hi = text.substr(dots + 2);
   loops.m_hi = Loops::no_limit;
   return hi == "*" || parse_integer(hi, loops.m_lo, Loops::no_limit, loops.m_hi);
@@ -51,12 +52,14 @@ Result<void> set_word(Schedule& s, std::string_view word) {
   const std::string_view name = word.substr(0, equals);
   const std::string_view value = word.substr(equals + 1);
   if (name == "expand") {
-    if (value != "inplace" && value != "panel") return invalid(fmt::format("schedule: expand={} may be inplace or panel", value));
+    if (value != "inplace" && value != "panel")
+      return invalid(fmt::format("schedule: expand={} may be inplace or panel", value));
     s.loops.expand = value == "panel" ? Expand::panel : Expand::inplace;
     return {};
   }
   if (name == "rows") {
-    if (!parse_rows(value, s.loops)) return invalid(fmt::format("schedule: rows={} is not a range such as 1..16 or 17..*", value));
+    if (!parse_rows(value, s.loops))
+      return invalid(fmt::format("schedule: rows={} is not a range such as 1..16 or 17..*", value));
     return {};
   }
   const auto key = std::find_if(keys.begin(), keys.end(), [&](const Key& k) { return k.name == name; });
@@ -72,26 +75,37 @@ Result<void> set_word(Schedule& s, std::string_view word) {
   return {};
 }
 
+constexpr int tile_vectors = 4;  // columns of the register tile over an expanded panel: 6 rows fill 24 of 32 registers
+
 int64_t round_up(int64_t value, int64_t unit) { return (value + unit - 1) / unit * unit; }
 
 /// Vectors of `lanes` that `columns` need.
 int vectors(int columns, const TargetFacts& target) { return (columns + target.lanes - 1) / target.lanes; }
 
-Loops panel_loops(const Problem& problem, const Layout& layout, const TargetFacts& target, int64_t m_lo, int64_t m_hi) {
+/// Columns of the register tile over an expanded panel.
+int panel_columns(const Layout& layout, const TargetFacts& target) {
+  const int wide = tile_vectors * target.lanes;
+  return layout.panel > wide && layout.panel % wide == 0 ? wide : layout.panel;
+}
+
+/// Rows that fit the registers: all but the weight vectors and two temporaries hold accumulators.
+int most_rows(int columns, const TargetFacts& target) {
+  return std::clamp((target.registers - columns - 2) / columns, 1, 6);
+}
+
+Loops panel_loops(const Problem& problem, const Layout& layout, const TargetFacts& target, int64_t m_lo, int64_t m_hi,
+                  int mr) {
+  constexpr int64_t task_rows = 256;
   Loops loops;
   loops.expand = Expand::panel;
-  loops.nr = layout.panel;
-  while (loops.nr % 2 == 0 && vectors(loops.nr, target) > 4) loops.nr /= 2;
-  const int columns = vectors(loops.nr, target);
-  // All but the weight vectors and two temporaries hold accumulators.
-  loops.mr = std::clamp((target.registers - columns - 2) / columns, 1, 32);
-  const int64_t most_rows = m_hi == Loops::no_limit ? 256 : m_hi;
-  loops.mr = static_cast<int>(std::min<int64_t>(loops.mr, most_rows));
-  // The expanded block, read once per row block, takes a quarter of L2; the rows of a task share it.
+  loops.nr = panel_columns(layout, target);
+  loops.mr = mr;
+  // The expanded block, read once per register tile of rows, takes a quarter of L2; the rows of a task share it.
   const int64_t element = problem.dot == Dot::bf16 ? 2 : 4;
-  const int64_t kc = std::max<int64_t>(target.l2_bytes / 4 / (layout.panel * element) / layout.kk * layout.kk, layout.kk);
+  const int64_t kc =
+      std::max<int64_t>(target.l2_bytes / 4 / (layout.panel * element) / layout.kk * layout.kk, layout.kk);
   loops.kc = static_cast<int>(kc >= problem.k ? 0 : kc);
-  loops.mc = static_cast<int>(round_up(std::min<int64_t>(most_rows, 256), loops.mr));
+  loops.mc = static_cast<int>(round_up(std::min(m_hi, task_rows), mr));
   loops.m_lo = m_lo;
   loops.m_hi = m_hi;
   return loops;
@@ -125,8 +139,9 @@ std::string print_layout(const Layout& l) { return fmt::format("panel={} kk={} s
 std::string print_schedule(const Schedule& s) {
   const Loops& l = s.loops;
   const std::string hi = l.m_hi == Loops::no_limit ? "*" : std::to_string(l.m_hi);
-  return fmt::format("{} mr={} nr={} expand={} kc={} mc={} unroll={} prefetch={} rows={}..{}", print_layout(s.layout), l.mr, l.nr,
-                     l.expand == Expand::panel ? "panel" : "inplace", l.kc, l.mc, l.unroll, l.prefetch, l.m_lo, hi);
+  return fmt::format("{} mr={} nr={} expand={} kc={} mc={} unroll={} prefetch={} rows={}..{}", print_layout(s.layout),
+                     l.mr, l.nr, l.expand == Expand::panel ? "panel" : "inplace", l.kc, l.mc, l.unroll, l.prefetch,
+                     l.m_lo, hi);
 }
 
 Layout default_layout(const Problem& problem, const TargetFacts& target) {
@@ -134,21 +149,29 @@ Layout default_layout(const Problem& problem, const TargetFacts& target) {
   layout.kk = 32 / problem.weight_bits();
   // As many channels as give the dot steps of one row enough independent chains, and not more than the layer has.
   const int64_t chains = int64_t{std::max(4, target.fma_latency * target.fma_per_cycle)} * target.lanes;
-  layout.panel = static_cast<int>(std::min(round_up(problem.n, target.lanes), chains));
+  int64_t panel = std::min(round_up(problem.n, target.lanes), chains);
+  if (panel > int64_t{tile_vectors} * target.lanes) panel = round_up(panel, int64_t{tile_vectors} * target.lanes);
+  layout.panel = static_cast<int>(panel);
   return layout;
 }
 
 std::vector<Loops> default_loops(const Problem& problem, const Layout& layout, const TargetFacts& target) {
   std::vector<Loops> ranges;
-  const int columns = vectors(layout.panel, target) * layout.streams;
-  const int most = std::clamp((target.registers - columns - 2) / columns, 1, 6);
-  for (int mr = 1; mr <= most; ++mr) ranges.push_back(inplace_loops(layout, mr, mr, mr));
-  const int64_t small = 4 * most;
-  ranges.push_back(panel_loops(problem, layout, target, most + 1, small));
-  ranges.push_back(panel_loops(problem, layout, target, small + 1, Loops::no_limit));
-  if (layout.streams > 1)  // a panel kernel walks one panel at a time
-    for (Loops& loops : ranges)
-      if (loops.expand == Expand::panel) loops = inplace_loops(layout, loops.m_lo, loops.m_hi, most);
+  const int inplace = most_rows(vectors(layout.panel, target) * layout.streams, target);
+  for (int mr = 1; mr <= inplace; ++mr) ranges.push_back(inplace_loops(layout, mr, mr, mr));
+  if (layout.streams > 1) {  // a panel kernel walks one panel at a time
+    ranges.back().m_hi = Loops::no_limit;
+    return ranges;
+  }
+  // Two to four register tiles of as many rows as leave the last one full.
+  const int most = most_rows(vectors(panel_columns(layout, target), target), target);
+  int64_t m = inplace + 1;
+  for (int64_t tiles = 2; tiles <= 4; ++tiles)
+    for (int mr = static_cast<int>((m + tiles - 1) / tiles); mr <= most; ++mr) {
+      ranges.push_back(panel_loops(problem, layout, target, m, tiles * mr, mr));
+      m = tiles * mr + 1;
+    }
+  ranges.push_back(panel_loops(problem, layout, target, m, Loops::no_limit, most));
   return ranges;
 }
 
@@ -160,23 +183,28 @@ Result<void> legal(const Problem& problem, const Schedule& schedule, const Targe
     if (!met) reasons.push_back(std::move(reason));
   };
   require(layout.kk == 32 / problem.weight_bits(),
-          fmt::format("kk={} is not {} (a 32-bit word of {}-bit weights)", layout.kk, 32 / problem.weight_bits(), problem.weight_bits()));
+          fmt::format("kk={} is not {} (a 32-bit word of {}-bit weights)", layout.kk, 32 / problem.weight_bits(),
+                      problem.weight_bits()));
   if (!target.any_tile) {
-    require(layout.panel % target.lanes == 0, fmt::format("panel={} is not a multiple of {} (lanes of a zmm)", layout.panel, target.lanes));
-    require(loops.nr % target.lanes == 0, fmt::format("nr={} is not a multiple of {} (lanes of a zmm)", loops.nr, target.lanes));
+    require(layout.panel % target.lanes == 0,
+            fmt::format("panel={} is not a multiple of {} (lanes of a zmm)", layout.panel, target.lanes));
+    require(loops.nr % target.lanes == 0,
+            fmt::format("nr={} is not a multiple of {} (lanes of a zmm)", loops.nr, target.lanes));
     const int columns = vectors(loops.nr, target) * layout.streams;
     const int needed = loops.mr * columns + columns + 1;
-    require(needed <= target.registers, fmt::format("mr={} nr={} streams={} needs {} vector registers of {}", loops.mr, loops.nr,
-                                                    layout.streams, needed, target.registers));
+    require(needed <= target.registers, fmt::format("mr={} nr={} streams={} needs {} vector registers of {}", loops.mr,
+                                                    loops.nr, layout.streams, needed, target.registers));
   }
   require(layout.panel % loops.nr == 0, fmt::format("nr={} does not divide panel={}", loops.nr, layout.panel));
   if (loops.expand == Expand::panel) {
     require(layout.streams == 1, fmt::format("expand=panel walks one panel at a time, streams={}", layout.streams));
     require(loops.kc % layout.kk == 0, fmt::format("kc={} is not a multiple of kk={}", loops.kc, layout.kk));
-    require(loops.mc % loops.mr == 0, fmt::format("mc={} is not a multiple of mr={}", loops.mc, loops.mr));
+    require(loops.mc > 0 && loops.mc % loops.mr == 0,
+            fmt::format("mc={} is not a positive multiple of mr={}", loops.mc, loops.mr));
     const int64_t limit = int64_t{64} << 20;
     const int64_t bytes = scratch_bytes(problem, schedule);
-    require(bytes <= limit, fmt::format("kc={} mc={} panel={} needs {} bytes of scratch, over {}", loops.kc, loops.mc, layout.panel, bytes, limit));
+    require(bytes <= limit, fmt::format("kc={} mc={} panel={} needs {} bytes of scratch, over {}", loops.kc, loops.mc,
+                                        layout.panel, bytes, limit));
   } else {
     require(loops.kc == 0 && loops.mc == 0, fmt::format("kc={} mc={} belong to expand=panel", loops.kc, loops.mc));
   }

@@ -19,23 +19,26 @@ namespace tilejit {
 
 /// How packed weights lie in memory: u4[panels][k blocks][panel channels][8 k]: one 32-bit word per channel holds `kk` k.
 struct Layout {
-  int panel = 64;    // channels per panel
-  int kk = 8;        // k per 32-bit word of a channel: 32 / weight bits
-  int streams = 1;   // panels read side by side by one task
+  int panel = 64;   // channels per panel
+  int kk = 8;       // k per 32-bit word of a channel: 32 / weight bits
+  int streams = 1;  // panels read side by side by one task
 
   bool operator==(const Layout&) const = default;
 };
 
-enum class Expand : uint8_t { inplace, panel };  // where nibbles are expanded: in the micro-kernel, or into a scratch panel
+enum class Expand : uint8_t {
+  inplace,
+  panel
+};  // where nibbles are expanded: in the micro-kernel, or into a scratch panel
 
 struct Loops {
   static constexpr int64_t no_limit = INT64_MAX;
 
-  int mr = 1;        // rows of the register tile
-  int nr = 64;       // columns of the register tile; divides panel
+  int mr = 1;   // rows of the register tile
+  int nr = 64;  // columns of the register tile; divides panel
   Expand expand = Expand::inplace;
   int kc = 0;        // expand=panel: k per expanded block (a multiple of kk; 0: all of k)
-  int mc = 0;        // expand=panel: rows per task (a multiple of mr; 0: all of m)
+  int mc = 0;        // expand=panel: rows per task, a positive multiple of mr
   int unroll = 1;    // k blocks per iteration of the innermost loop
   int prefetch = 0;  // bytes ahead in the weight stream, 0: none
   int64_t m_lo = 1;  // the range of m these loops are for (inclusive)

@@ -10,6 +10,8 @@
 #include <numeric>
 #include <random>
 
+#include "ir/check.h"
+
 namespace tilejit {
 namespace {
 
@@ -61,7 +63,8 @@ double longest_chain(const Problem& resolved, const Weights& weights) {
 
 double unit_roundoff(Type out) { return out == Type::bf16 ? 0x1p-8 : out == Type::f16 ? 0x1p-11 : 0x1p-23; }
 double smallest_step(Type out) { return out == Type::f16 ? 0x1p-25 : 0x1p-126; }
-double largest(Type out) { return out == Type::f16 ? 65504.0 : out == Type::bf16 ? 0x1.fep127 : 0x1.fffffep127; }
+/// From here a value rounds to infinity.
+double overflow_of(Type out) { return out == Type::f16 ? 65520 : out == Type::bf16 ? 0x1.ffp127 : 0x1.ffffffp127; }
 double rel_l2_limit(Type out) { return out == Type::bf16 ? 3e-3 : out == Type::f16 ? 1e-3 : 1e-5; }
 
 /// sum a*w and sum |a|*magnitude, in eight interleaved sums so that the additions overlap.
@@ -91,7 +94,7 @@ bool within(const ReferenceOutput& reference, double out, Type type) {
   if (std::isfinite(reference.value) && std::isfinite(out)) return std::abs(out - reference.value) <= reference.bound;
   if (std::isnan(reference.value) || std::isnan(out)) return std::isnan(reference.value) && std::isnan(out);
   if (std::signbit(reference.value) != std::signbit(out)) return false;
-  return std::isinf(out) && std::abs(reference.value) + reference.bound >= largest(type);
+  return std::isinf(out) && std::abs(reference.value) + reference.bound >= overflow_of(type);
 }
 
 /// All channels while the work is small; else as many distinct random ones as give 4,096 outputs.
@@ -131,6 +134,7 @@ ReferenceRows reference_rows(const Problem& problem, const Weights& weights, con
 
 std::vector<ReferenceOutput> reference_channel(const Problem& resolved, const Weights& weights,
                                                const ReferenceRows& rows, int64_t n) {
+  CHECK(check_covered(resolved), "the reference does not cover " + print_problem(resolved));
   const Channel channel = read_channel(weights, n);
   const double rounding = 0x1p-24 * (longest_chain(resolved, weights) + 8);
   const double flushed =

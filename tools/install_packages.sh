@@ -1,6 +1,6 @@
 # Sourced by quickstart.sh and test.sh.
 build_packages=(g++ cmake ninja-build libfmt-dev libxbyak-dev nlohmann-json3-dev libxxhash-dev libcli11-dev)
-test_packages=(libgtest-dev libbenchmark-dev python3 pkgconf ccache git)
+test_packages=(libgtest-dev python3 pkgconf ccache git)
 # Installed where the release has them: LLVM 22 is in Debian 12's security suite; format and tidy are pinned to one version.
 build_optional=(llvm-22-dev)
 test_optional=(clang-format-14 clang-tidy-14)

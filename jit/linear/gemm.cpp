@@ -79,7 +79,8 @@ class Gemm {
     const std::string suffix = stream > 0 ? std::to_string(stream) : "";
     Panel r;
     r.packed = b.tile("q" + suffix, {Type::u4, {1, nr_, g.layout.kk}});
-    if (zero_.buffer != BufferId::none) r.zero = stream > 0 ? b.tile("z_used" + suffix, {Type::i32, {1, nr_, 1}}) : zero_.used;
+    if (zero_.buffer != BufferId::none)
+      r.zero = stream > 0 ? b.tile("z_used" + suffix, {Type::i32, {1, nr_, 1}}) : zero_.used;
     r.part = b.tile("part" + suffix, sums);
     r.acc = b.tile("acc" + suffix, sums);
     r.total = g.p.ks > 1 ? b.tile("total" + suffix, sums) : r.acc;
@@ -92,7 +93,9 @@ class Gemm {
     if (c.used != c.stored) b.elementwise(Op::convert, c.used, c.stored);
   }
 
-  std::vector<Slice> group_at(int stream, const Affine& group) const { return {{panel_ + stream}, {group}, {column_, nr_}}; }
+  std::vector<Slice> group_at(int stream, const Affine& group) const {
+    return {{panel_ + stream}, {group}, {column_, nr_}};
+  }
 
   void load_zero(int stream, const Affine& group) {
     if (zero_.buffer != BufferId::none)
@@ -100,7 +103,8 @@ class Gemm {
   }
 
   void load_packed(int stream, const Affine& block) {
-    b.load(panels_[static_cast<size_t>(stream)].packed, w_, {{panel_ + stream}, {block}, {column_, nr_}, {0, g.layout.kk}});
+    b.load(panels_[static_cast<size_t>(stream)].packed, w_,
+           {{panel_ + stream}, {block}, {column_, nr_}, {0, g.layout.kk}});
   }
 
   /// u = the weights of dot step j, exact: u - z.
@@ -216,7 +220,9 @@ class Gemm {
   void prefetch(int stream, const Affine& block) {
     const int64_t block_bytes = g.layout.panel * 4;
     for (int column = 0; column < nr_; column += 16)
-      b.prefetch(w_, {{panel_ + stream}, {block + ceil_div(g.loops.prefetch, block_bytes)}, {column_ + column}, {0, g.layout.kk}});
+      b.prefetch(
+          w_,
+          {{panel_ + stream}, {block + ceil_div(g.loops.prefetch, block_bytes)}, {column_ + column}, {0, g.layout.kk}});
   }
 
   // --- expand=panel
@@ -238,14 +244,16 @@ class Gemm {
     for (const std::vector<Run>& segment : g.segments) {
       if (!direct) clear(accs_, r.acc);
       for (const Run& run : segment) expanded_run(run, direct);
-      if (g.p.ks > 1) for_rows([&] {
+      if (g.p.ks > 1)
+        for_rows([&] {
           restore(totals_, r.total);
           restore(accs_, r.acc);
           b.elementwise(Op::add, r.total, r.total, r.acc);
           save(totals_, r.total);
         });
     }
-    if (!direct) for_rows([&] {
+    if (!direct)
+      for_rows([&] {
         restore(g.p.ks > 1 ? totals_ : accs_, r.total);
         epilogue(0);
       });

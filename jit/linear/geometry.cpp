@@ -30,15 +30,9 @@ std::vector<std::vector<Run>> cut_segments(const Problem& p, const PackedShape& 
 }  // namespace
 
 Geometry::Geometry(const Problem& problem, const Schedule& schedule)
-    : p(problem),
-      layout(schedule.layout),
-      loops(schedule.loops),
-      shape(packed_shape(p, layout)),
-      segments(cut_segments(p, shape, layout.kk)),
-      operand(p.dot == Dot::bf16 ? Type::bf16 : Type::f32),
-      depth(shape.depth),
-      steps(layout.kk / depth),
-      sums(p.group == -1 ? p.ks : shape.groups) {
+    : p(problem), layout(schedule.layout), loops(schedule.loops), shape(packed_shape(p, layout)),
+      segments(cut_segments(p, shape, layout.kk)), operand(p.dot == Dot::bf16 ? Type::bf16 : Type::f32),
+      depth(shape.depth), steps(layout.kk / depth), sums(p.group == -1 ? p.ks : shape.groups) {
   // An odd number of cache lines a row, so that the rows of a register tile never fall into the same L1 sets. The extra word
   // takes the end of a copied vector that starts on an odd word.
   const int64_t line = 64 * 8 / bits_of(operand);

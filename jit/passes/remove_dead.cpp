@@ -51,8 +51,7 @@ bool sweep(ir::Kernel& kernel) {
 }  // namespace
 
 void remove_dead(ir::Kernel& kernel) {
-  while (sweep(kernel)) {
-  }
+  while (sweep(kernel)) {}
 }
 
 }  // namespace tilejit

@@ -1,4 +1,4 @@
-// An embedder outside the tree: one 8-bit layer, w = 0.5 * q, built and run through the public headers only.
+// An embedder outside the tree: one 4-bit layer, w = 0.5 * q, built and run through the public headers only.
 #include <tilejit/linear.h>
 
 #include <cstdio>
@@ -12,12 +12,10 @@ int main() {
   tilejit::Weights weights;
   weights.n = n;
   weights.k = k;
-  weights.bits = 8;
-  weights.zero = 128;
   weights.data = std::as_bytes(std::span(q));
   weights.scales = {reinterpret_cast<const std::byte*>(scales.data()), tilejit::Type::f32, n, 1};
 
-  const char* problem = "w8a16 n=32 k=64 a=f32";
+  const char* problem = "w4a16 n=32 k=64 a=f32";
   tilejit::LinearOptions options;
   if (!tilejit::can_implement(problem, options.target).ok()) options.target = "ref";  // no AVX-512 here
   const auto linear = tilejit::Linear::create(problem, weights, options);

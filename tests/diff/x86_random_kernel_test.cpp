@@ -45,13 +45,14 @@ TEST_P(RandomKernel, AgreesWithTheInterpreter) {
   const uint64_t count = number_from("TILEJIT_TEST_COUNT", 150);
   for (uint64_t seed = first; seed < first + count; ++seed) {
     const ir::Kernel kernel = test::lowered_kernel(test::random_kernel(
-        seed, {.lanes16 = true, .bf16_dot = target.facts().has_dot_bf16, .instructions = 8 + static_cast<int>(seed % 40)}));
+        seed,
+        {.lanes16 = true, .bf16_dot = target.facts().has_dot_bf16, .instructions = 8 + static_cast<int>(seed % 40)}));
     std::mt19937_64 random(seed);
     for (const int64_t m : {int64_t{0}, int64_t{1}, static_cast<int64_t>(2 + random() % 20)}) {
       test::Arguments arguments = test::random_arguments(kernel, m, seed);
       limit_zeros(kernel, arguments);
-      const std::string found =
-          test::disagreement(target, kernel, m, arguments, {.vector_registers = GetParam().vector_registers, .stages = {}});
+      const std::string found = test::disagreement(target, kernel, m, arguments,
+                                                   {.vector_registers = GetParam().vector_registers, .stages = {}});
       ASSERT_EQ(found, "") << fmt::format(
           "target={} registers={} m={}\nreproduce: TILEJIT_TEST_SEED={} TILEJIT_TEST_COUNT=1 {}/bin/test_diff "
           "--gtest_filter=*RandomKernel*\n{}",
@@ -61,9 +62,12 @@ TEST_P(RandomKernel, AgreesWithTheInterpreter) {
 }
 
 INSTANTIATE_TEST_SUITE_P(X86, RandomKernel,
-                         testing::Values(Case{"avx512", 32}, Case{"avx512", 6}, Case{"avx512_vnni", 32}, Case{"zen4", 32},
-                                         Case{"zen4", 9}, Case{"zen4", 6}, Case{"zen5", 32}, Case{"spr", 32}),
-                         [](const auto& row) { return fmt::format("{}_{}", row.param.target, row.param.vector_registers); });
+                         testing::Values(Case{"avx512", 32}, Case{"avx512", 6}, Case{"avx512_vnni", 32},
+                                         Case{"zen4", 32}, Case{"zen4", 9}, Case{"zen4", 6}, Case{"zen5", 32},
+                                         Case{"spr", 32}),
+                         [](const auto& row) {
+                           return fmt::format("{}_{}", row.param.target, row.param.vector_registers);
+                         });
 
 }  // namespace
 }  // namespace tilejit

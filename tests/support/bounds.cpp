@@ -12,17 +12,10 @@
 namespace tilejit::test {
 namespace {
 
-struct OutputRounding {
-  double unit;      // u_out
-  double floor;     // e_out
-  double overflow;  // from here a value rounds to infinity
-};
-
-OutputRounding rounding_of(Type out) {
+/// From here a value rounds to infinity.
+double overflow_of(Type out) {
   CHECK(is_float(out), "outputs are floats");
-  if (out == Type::bf16) return {0x1p-8, 0x1p-126, 0x1.ffp127};
-  if (out == Type::f16) return {0x1p-11, 0x1p-25, 65520};
-  return {0x1p-23, 0x1p-126, 0x1.ffffffp127};
+  return out == Type::bf16 ? 0x1.ffp127 : out == Type::f16 ? 65520 : 0x1.ffffffp127;
 }
 
 /// |out - ref| / bound; 0 where both agree on what is not finite.
@@ -50,18 +43,8 @@ double FloatRows::at(int64_t row, int64_t column) const {
   return type == Type::bf16 ? bf16_to_f32(bits) : f16_to_f32(bits);
 }
 
-int64_t longest_chain(const Problem& resolved, bool has_offsets) {
-  const int64_t in_group = resolved.group == -1 ? resolved.k : std::min(resolved.group, resolved.k);
-  return in_group + resolved.groups() * (has_offsets ? 2 : 1) + resolved.ks;
-}
-
-double output_bound(Type out, double reference, const F32Error& f32) {
-  const OutputRounding r = rounding_of(out);
-  return r.unit * std::abs(reference) + r.floor + f32.bound();
-}
-
 BoundReport check_bound(const FloatRows& out, int64_t m, int64_t n, const double* reference, const double* bound) {
-  const double overflow = rounding_of(out.type).overflow;
+  const double overflow = overflow_of(out.type);
   BoundReport report;
   for (int64_t i = 0; i < m; ++i)
     for (int64_t j = 0; j < n; ++j) {

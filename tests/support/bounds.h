@@ -1,4 +1,4 @@
-// The accuracy bound of the contract (design, section 4) and the comparison of outputs with a double reference.
+// The comparison of outputs with a double reference and the bounds of the contract (design, section 4).
 #pragma once
 
 #include <tilejit/types.h>
@@ -6,8 +6,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
-
-#include "jit/problem.h"
 
 namespace tilejit::test {
 
@@ -19,19 +17,6 @@ struct FloatRows {
 
   double at(int64_t row, int64_t column) const;
 };
-
-/// What decides the bound of one output before it is rounded to its type.
-struct F32Error {
-  double magnitude = 0;  // M = sum(|a*(u-z)*s| + |a*c|) + |bias|
-  int64_t chain = 0;     // the most f32 roundings that one term passes
-  double flushed = 0;    // what subnormal inputs and results of a dot step may lose
-  double bound() const { return 0x1p-24 * static_cast<double>(chain + 8) * magnitude + flushed; }
-};
-
-/// The longest chain of f32 operations of a float dot: through one group, over the groups, over the segments.
-int64_t longest_chain(const Problem& resolved, bool has_offsets);
-/// u_out * |ref| + e_out + the error of the f32 part.
-double output_bound(Type out, double reference, const F32Error& f32);
 
 struct BoundReport {
   bool ok = true;

@@ -1,5 +1,5 @@
-// The double oracle: out[m,n] = epilogue(sum_k a[m,k] * w[k,n]) straight from w = (u - z) * s + c, with none of the
-// library's layouts, tiles or IR, and for each element how far a right result may be from it.
+// The double oracle as matrices: out[m,n] = epilogue(sum_k a[m,k] * w[k,n]) and, for each element, how far a right result may
+// be from it. The arithmetic is runtime/reference.h, which uses none of the library's layouts, tiles or IR.
 #pragma once
 
 #include <tilejit/weights.h>

@@ -28,7 +28,8 @@ void for_each_task(const ir::Kernel& kernel, int64_t m, F run) {
   std::vector<int64_t> task(loops.size());
   const std::function<void(size_t)> walk = [&](size_t depth) {
     if (depth == loops.size()) return run(task);
-    for (task[depth] = evaluate(loops[depth]->lo, m); task[depth] < evaluate(loops[depth]->hi, m); task[depth] += loops[depth]->step)
+    for (task[depth] = evaluate(loops[depth]->lo, m); task[depth] < evaluate(loops[depth]->hi, m);
+         task[depth] += loops[depth]->step)
       walk(depth + 1);
   };
   walk(0);
@@ -56,11 +57,13 @@ Result<void> run_code(const Code& code, const ir::Kernel& kernel, int64_t m, Arg
   }
   const GuardedMemory scratch(code.scratch_bytes, GuardedMemory::Guard::at_end, 64);
   const auto entry = reinterpret_cast<Entry>(reinterpret_cast<uintptr_t>(memory.data()));
-  for_each_task(kernel, m, [&](const std::vector<int64_t>& task) { entry(args.data(), m, task.data(), scratch.data()); });
+  for_each_task(kernel, m,
+                [&](const std::vector<int64_t>& task) { entry(args.data(), m, task.data(), scratch.data()); });
   if (!scratch.intact()) return invalid("memory around the scratch has changed");
   for (size_t i = 0; i < guarded.size(); ++i) {
     if (!guarded[i]->intact()) return invalid("memory before parameter " + std::to_string(i) + " has changed");
-    if (!arguments.memory[i].empty()) std::memcpy(arguments.memory[i].data(), guarded[i]->data(), arguments.memory[i].size());
+    if (!arguments.memory[i].empty())
+      std::memcpy(arguments.memory[i].data(), guarded[i]->data(), arguments.memory[i].size());
   }
   return {};
 }

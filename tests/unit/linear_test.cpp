@@ -197,7 +197,8 @@ TEST(Linear, AllocatesNothingInASteadyState) {
         bool ok = true;
         for (int i = 0; i < 10; ++i) ok &= linear.run(call).ok();
         EXPECT_EQ(mallinfo2().uordblks, used);
-        EXPECT_EQ(test::allocations(), before) << "m=" << m << " threads=" << threads->max_threads << " workspace " << memory;
+        EXPECT_EQ(test::allocations(), before)
+            << "m=" << m << " threads=" << threads->max_threads << " workspace " << memory;
         EXPECT_TRUE(ok);
       }
       std::free(workspace);

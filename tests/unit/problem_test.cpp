@@ -18,7 +18,8 @@ TargetFacts zen() {
 
 TEST(Problem, ParsesEveryKey) {
   const Result<Problem> p = parse_problem(
-      "w4a16 m=3 n=4096 k=11008 a=bf16 out=f32 g=32 zp=float z=0 s=f16 perm=1 dot=bf16 ks=2 epilogue=bias.bf16+silu bits=relaxed");
+      "w4a16 m=3 n=4096 k=11008 a=bf16 out=f32 g=32 zp=float z=0 s=f16 perm=1 dot=bf16 ks=2 epilogue=bias.bf16+silu "
+      "bits=relaxed");
   ASSERT_TRUE(p.ok()) << p.error().message;
   EXPECT_EQ(p->m, 3);
   EXPECT_EQ(p->n, 4096);
@@ -39,7 +40,9 @@ TEST(Problem, ParsesEveryKey) {
 
 TEST(Problem, CanonicalLineIsAFixedPointAndLeavesDefaultsOut) {
   const std::string line = "w4a16 m=* n=64 k=100 a=f16 g=16 zp=int s=bf16 epilogue=bias.f16";
-  EXPECT_EQ(print_problem(*parse_problem("w4a16   k=100 n=64 g=16 a=f16 out=f16 zp=int s=bf16 ks=auto epilogue=bias.f16")), line);
+  EXPECT_EQ(
+      print_problem(*parse_problem("w4a16   k=100 n=64 g=16 a=f16 out=f16 zp=int s=bf16 ks=auto epilogue=bias.f16")),
+      line);
   EXPECT_EQ(*parse_problem(line), *parse_problem(print_problem(*parse_problem(line))));
   EXPECT_EQ(print_problem(*parse_problem("w4a16 n=1 k=1 z=8 zp=none dot=auto bits=exact")), "w4a16 m=* n=1 k=1 a=bf16");
 }
@@ -93,8 +96,8 @@ TEST(Problem, AutoDotIsAFactOfTheRowAndNeverOfM) {
 TEST(Problem, RefusalNamesTheConditionAndALineThatRuns) {
   TargetFacts plain;
   plain.name = "avx512";
-  for (const char* line : {"w8a8 n=64 k=64", "w4a16 n=64 k=64 dot=i8x2", "w4a16 n=64 k=64 dot=bf16", "w4a16 n=64 k=64 epilogue=bias+gelu",
-                           "w8a16 n=64 k=64 zp=float z=128"}) {
+  for (const char* line : {"w8a8 n=64 k=64", "w4a16 n=64 k=64 dot=i8x2", "w4a16 n=64 k=64 dot=bf16",
+                           "w4a16 n=64 k=64 epilogue=bias+gelu", "w8a16 n=64 k=64 zp=float z=128"}) {
     const Result<void> refusal = can_implement(*parse_problem(line), plain);
     ASSERT_FALSE(refusal.ok()) << line;
     EXPECT_EQ(refusal.error().kind, ErrorKind::unsupported);

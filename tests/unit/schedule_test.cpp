@@ -26,8 +26,9 @@ TEST(Schedule, TextIsAFixedPoint) {
 
 TEST(Schedule, BadTextIsInvalid) {
   const std::vector<std::pair<std::string, std::string>> rows = {
-      {"mr", "'mr' is not key=value"},           {"mr=0", "mr=0 is not an integer from 1 to 32"}, {"foo=1", "the key 'foo' is unknown"},
-      {"expand=up", "expand=up may be inplace"}, {"rows=4", "rows=4 is not a range"},             {"rows=9..3", "is not a range"}};
+      {"mr", "'mr' is not key=value"},       {"mr=0", "mr=0 is not an integer from 1 to 32"},
+      {"foo=1", "the key 'foo' is unknown"}, {"expand=up", "expand=up may be inplace"},
+      {"rows=4", "rows=4 is not a range"},   {"rows=9..3", "is not a range"}};
   for (const auto& [line, message] : rows) {
     const Result<Schedule> s = parse_schedule(line);
     ASSERT_FALSE(s.ok()) << line;
@@ -54,7 +55,8 @@ TEST(Schedule, DefaultsAreLegalAndCoverEveryMWithoutHoles) {
   any.any_tile = true;
   any.lanes = 1;
   for (const TargetFacts& facts : {TargetFacts{}, two, any})
-    for (const char* line : {"w4a16 n=4096 k=4096 g=128", "w4a16 n=1 k=1", "w4a16 n=100 k=77 g=5 a=f32", "w4a16 n=14336 k=4096 g=32 zp=int"}) {
+    for (const char* line : {"w4a16 n=4096 k=4096 g=128", "w4a16 n=1 k=1", "w4a16 n=100 k=77 g=5 a=f32",
+                             "w4a16 n=14336 k=4096 g=32 zp=int"}) {
       const Problem p = resolved(line);
       const Layout layout = default_layout(p, facts);
       int64_t next = 1;

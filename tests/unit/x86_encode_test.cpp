@@ -35,9 +35,9 @@ Mem indexed(int base, int by, uint8_t scale) {
 Code encoded(const std::vector<Inst>& insts) {
   VCode code;
   Allocation allocation;
-  for (int n = 0; n < 32; ++n) code.add_register(Class::zmm), allocation.number.push_back(static_cast<int8_t>(n));
-  for (int n = 0; n < 16; ++n) code.add_register(Class::gpr), allocation.number.push_back(static_cast<int8_t>(n));
-  for (int n = 0; n < 8; ++n) code.add_register(Class::mask), allocation.number.push_back(static_cast<int8_t>(n));
+  for (int n = 0; n < 32; ++n) code.add_register(Class::zmm), allocation.number.push_back(static_cast<uint8_t>(n));
+  for (int n = 0; n < 16; ++n) code.add_register(Class::gpr), allocation.number.push_back(static_cast<uint8_t>(n));
+  for (int n = 0; n < 8; ++n) code.add_register(Class::mask), allocation.number.push_back(static_cast<uint8_t>(n));
   code.insts = insts;
   code.labels = 1;
   code.loops = {{"loop", 1}};
@@ -107,14 +107,21 @@ const Row rows[] = {
     {"62f26d48b8cb", "vfmadd231ps zmm1,zmm2,zmm3", make(VOp::fma, z(1), z(2), z(3), z(1))},
     {"62f26548a8ca", "vfmadd213ps zmm1,zmm3,zmm2", make(VOp::fma, z(1), z(1), z(3), z(2))},
     {"62f26548a8ca", "vfmadd213ps zmm1,zmm3,zmm2", make(VOp::fma, z(1), z(3), z(1), z(2))},
-    {"62f17c4828cc62f26d48b8cb", "vmovaps zmm1,zmm4; vfmadd231ps zmm1,zmm2,zmm3", make(VOp::fma, z(1), z(2), z(3), z(4))},
-    {"62f26d58b84802", "vfmadd231ps zmm1,zmm2,bcst [rax+0x8]", with(make(VOp::fma, z(1), z(2), Reg::none, z(1)), at(0, 8, true))},
-    {"62f26d48984801", "vfmadd132ps zmm1,zmm2,[rax+0x40]", with(make(VOp::fma, z(1), z(1), Reg::none, z(2)), at(0, 64))},
-    {"62f26d48a84801", "vfmadd213ps zmm1,zmm2,[rax+0x40]", with(make(VOp::fma, z(1), z(2), z(1), Reg::none), at(0, 64))},
-    {"62f17c4828ca62f26548a84801", "vmovaps zmm1,zmm2; vfmadd213ps zmm1,zmm3,[rax+0x40]", with(make(VOp::fma, z(1), z(2), z(3), Reg::none), at(0, 64))},
+    {"62f17c4828cc62f26d48b8cb", "vmovaps zmm1,zmm4; vfmadd231ps zmm1,zmm2,zmm3",
+     make(VOp::fma, z(1), z(2), z(3), z(4))},
+    {"62f26d58b84802", "vfmadd231ps zmm1,zmm2,bcst [rax+0x8]",
+     with(make(VOp::fma, z(1), z(2), Reg::none, z(1)), at(0, 8, true))},
+    {"62f26d48984801", "vfmadd132ps zmm1,zmm2,[rax+0x40]",
+     with(make(VOp::fma, z(1), z(1), Reg::none, z(2)), at(0, 64))},
+    {"62f26d48a84801", "vfmadd213ps zmm1,zmm2,[rax+0x40]",
+     with(make(VOp::fma, z(1), z(2), z(1), Reg::none), at(0, 64))},
+    {"62f17c4828ca62f26548a84801", "vmovaps zmm1,zmm2; vfmadd213ps zmm1,zmm3,[rax+0x40]",
+     with(make(VOp::fma, z(1), z(2), z(3), Reg::none), at(0, 64))},
     {"62926e4052ea", "vdpbf16ps zmm5,zmm18,zmm26", make(VOp::dpbf16, z(5), z(5), z(18), z(26))},
-    {"62f17c4828ee62926e4052ea", "vmovaps zmm5,zmm6; vdpbf16ps zmm5,zmm18,zmm26", make(VOp::dpbf16, z(5), z(6), z(18), z(26))},
-    {"62f22e50526e03", "vdpbf16ps zmm5,zmm26,bcst [rsi+0xc]", with(make(VOp::dpbf16, z(5), z(5), Reg::none, z(26)), at(6, 12, true))},
+    {"62f17c4828ee62926e4052ea", "vmovaps zmm5,zmm6; vdpbf16ps zmm5,zmm18,zmm26",
+     make(VOp::dpbf16, z(5), z(6), z(18), z(26))},
+    {"62f22e50526e03", "vdpbf16ps zmm5,zmm26,bcst [rsi+0xc]",
+     with(make(VOp::dpbf16, z(5), z(5), Reg::none, z(26)), at(6, 12, true))},
     {"62f26d4c64cb", "vpblendmd zmm1{k4},zmm2,zmm3", masked(make(VOp::vpblendmd, z(1), z(2), z(3)), 4, 64, 4)},
     {"62f17448c2d303", "vcmpunordps k2,zmm1,zmm3", imm(make(VOp::vcmpps, k(2), z(1), z(3)), 3)},
     {"62b2764827f8", "vptestnmd k7,zmm1,zmm16", make(VOp::vptestnmd, k(7), z(1), z(16))},
@@ -128,9 +135,11 @@ const Row rows[] = {
     {"62b27d48585c4d00", "vpbroadcastd zmm3,[rbp+r9*2+0x0]", with(make(VOp::vpbroadcastd, z(3)), indexed(5, 9, 2))},
     {"62f27d48795d01", "vpbroadcastw zmm3,[rbp+0x2]", with(make(VOp::vpbroadcastw, z(3)), at(5, 2))},
     {"62f27d4878dc", "vpbroadcastb zmm3,xmm4", make(VOp::vpbroadcastb, z(3), z(4))},
-    {"6271ff2b7f4201", "vmovdqu16 [rdx+0x20]{k3},ymm8", masked(with(make(VOp::store, Reg::none, z(8)), at(2, 32)), 3, 32, 2)},
+    {"6271ff2b7f4201", "vmovdqu16 [rdx+0x20]{k3},ymm8",
+     masked(with(make(VOp::store, Reg::none, z(8)), at(2, 32)), 3, 32, 2)},
     {"c4637915420200", "vpextrw [rdx+0x2],xmm8,0x0", sized(with(make(VOp::store_low, Reg::none, z(8)), at(2, 2)), 2)},
-    {"62e37d0815520100", "vpextrw [rdx+0x2],xmm18,0x0", sized(with(make(VOp::store_low, Reg::none, z(18)), at(2, 2)), 2)},
+    {"62e37d0815520100", "vpextrw [rdx+0x2],xmm18,0x0",
+     sized(with(make(VOp::store_low, Reg::none, z(18)), at(2, 2)), 2)},
     {"c57a114204", "vmovss [rdx+0x4],xmm8", sized(with(make(VOp::store_low, Reg::none, z(8)), at(2, 4)), 4)},
     {"c4637914420100", "vpextrb [rdx+0x1],xmm8,0x0", sized(with(make(VOp::store_low, Reg::none, z(8)), at(2, 1)), 1)},
     {"bb07000000", "mov ebx,0x7", imm(make(VOp::mov_imm, g(3)), 7)},

@@ -21,7 +21,8 @@ struct Form {
 };
 
 constexpr Form forms[] = {
-    {"convert_16_bits", R"(kernel t(%a: global bf16[3,32], %h: global f16[3,32], %b: global bf16[3,32], %g: global f16[3,32]) {
+    {"convert_16_bits",
+     R"(kernel t(%a: global bf16[3,32], %h: global f16[3,32], %b: global bf16[3,32], %g: global f16[3,32]) {
       for serial %i = 0..3 {
         %x = load %a[%i, 0:32] : bf16[1,32]
         %x32 = convert %x : f32[1,32]
@@ -44,7 +45,8 @@ constexpr Form forms[] = {
         %z = convert %y : bf16[1,16]
         store %b[%i, 0:16], %z
       } })"},
-    {"convert_integers", R"(kernel t(%a: global i8[48], %b: global u8[48], %c: global i16[48], %d: global i32[48], %f: global f32[48],
+    {"convert_integers",
+     R"(kernel t(%a: global i8[48], %b: global u8[48], %c: global i16[48], %d: global i32[48], %f: global f32[48],
                                      %o: global i32[3,48], %s: global i16[48], %t: global i8[48], %u: global u8[48], %r: global i32[48]) {
       %x = load %a[0:48] : i8[1,48]
       %xi = convert %x : i32[1,48]
@@ -70,7 +72,8 @@ constexpr Form forms[] = {
       %vi = convert %v : i32[1,48]
       store %r[0:48], %vi
     })"},
-    {"splats", R"(kernel t(%a: global bf16[m,5] strided, %f: global f32[m,5], %h: global f16[m,5], %i: global i8[m,5], %o: global f32[m,32],
+    {"splats",
+     R"(kernel t(%a: global bf16[m,5] strided, %f: global f32[m,5], %h: global f16[m,5], %i: global i8[m,5], %o: global f32[m,32],
                            %p: global bf16[m,5], %q: global f16[m,3], %j: global i32[m,2]) {
       for tasks %t = 0..floor(m,4) {
         %x = load %a[%t*4:4, 3] : bf16[4,1]
@@ -164,7 +167,8 @@ constexpr Form forms[] = {
         %z = convert %y : i16[1,32]
         store.clip %s[%r, 5:32], %z
       } })"},
-    {"unpack_f32", R"(kernel t(%w: global u4[2,32,8], %v: global u8[2,32,4], %z: global u8[2,32], %o: global f32[2,24,32]) {
+    {"unpack_f32",
+     R"(kernel t(%w: global u4[2,32,8], %v: global u8[2,32,4], %z: global u8[2,32], %o: global f32[2,24,32]) {
       for serial %i = 0..2 {
         %q = load %w[%i, 0:32, 0:8] : u4[1,32,8]
         %b = load %v[%i, 0:32, 0:4] : u8[1,32,4]
@@ -301,7 +305,8 @@ TEST_P(X86Forms, AgreesWithTheInterpreter) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Table, X86Forms, testing::ValuesIn(forms), [](const auto& row) { return std::string(row.param.name); });
+INSTANTIATE_TEST_SUITE_P(Table, X86Forms, testing::ValuesIn(forms),
+                         [](const auto& row) { return std::string(row.param.name); });
 
 TEST(X86Entry, KeepsAndIgnoresTheCallersFloatModes) {
   const Target* target = executable_targets().empty() ? nullptr : executable_targets().back();

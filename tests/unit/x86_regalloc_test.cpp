@@ -27,8 +27,7 @@ class Checker {
 
   /// Empty, or the first conflict.
   std::string run() {
-    while (pass()) {
-    }
+    while (pass()) {}
     for (size_t r = 0; r < code_.classes.size(); ++r)
       if (live_[0][r]) return fmt::format("register {} is read before it is written", r);
     for (size_t i = 0; i < code_.insts.size(); ++i) {
@@ -40,7 +39,8 @@ class Checker {
 
  private:
   static bool jumps(VOp op) {
-    return op == VOp::jump_lt || op == VOp::jump_ge || op == VOp::jump_le || op == VOp::jump_ae || op == VOp::count_down;
+    return op == VOp::jump_lt || op == VOp::jump_ge || op == VOp::jump_le || op == VOp::jump_ae ||
+           op == VOp::count_down;
   }
 
   /// What is live behind instruction i.
@@ -80,7 +80,8 @@ class Checker {
       if (live[r] && same_place(r, dst)) return fmt::format("instruction {} overwrites register {} with {}", i, r, dst);
     std::string conflict;
     for_each_read(inst, [&](Reg r, bool late) {
-      if (late && same_place(index(r), dst)) conflict = fmt::format("instruction {} writes {} before it reads {}", i, dst, index(r));
+      if (late && same_place(index(r), dst))
+        conflict = fmt::format("instruction {} writes {} before it reads {}", i, dst, index(r));
     });
     return conflict;
   }
@@ -137,7 +138,8 @@ TEST(X86Regalloc, SameKernelSameBytes) {
 }
 
 /// 24 sums of a group and 24 of all groups do not fit 32 registers: those of all groups, which the inner loop does not touch, go to memory.
-constexpr std::string_view two_levels = R"(kernel t(%a: workspace bf16[m,256], %w: global bf16[4,32,64,2], %s: global bf16[4,64], %o: global f32[m,64]) {
+constexpr std::string_view two_levels =
+    R"(kernel t(%a: workspace bf16[m,256], %w: global bf16[4,32,64,2], %s: global bf16[4,64], %o: global f32[m,64]) {
   for tasks %t = 0..floor(m,6) {
     %acc = fill 0 : f32[6,64]
     for serial %g = 0..4 {

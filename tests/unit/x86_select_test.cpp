@@ -17,7 +17,8 @@ std::string vcode(std::string_view text, const char* target = "zen4") {
   const StageSink sink = [&](std::string_view stage, const std::string& stage_text) {
     if (stage == "vcode") result = stage_text;
   };
-  const Result<Code> code = (*find_target(target))->lower(test::lowered_kernel(test::legal_kernel(text)), {.stages = sink});
+  const Result<Code> code =
+      (*find_target(target))->lower(test::lowered_kernel(test::legal_kernel(text)), {.stages = sink});
   return code.ok() ? result : code.error().message;
 }
 
@@ -34,7 +35,8 @@ std::string body_of(const std::string& text, const std::string& loop) {
   return begin == std::string::npos ? "" : text.substr(begin, end - begin);
 }
 
-constexpr std::string_view w4a16 = R"(kernel t(%a: workspace bf16[m,1024], %w: global u4[8,128,128,8], %o: global f32[m,1024]) {
+constexpr std::string_view w4a16 =
+    R"(kernel t(%a: workspace bf16[m,1024], %w: global u4[8,128,128,8], %o: global f32[m,1024]) {
   for tasks %p = 0..8 {
     %acc = fill 0 : f32[1,128]
     for serial %k = 0..128 {
@@ -59,11 +61,13 @@ TEST(X86Select, OneRowOfNibblesHoldsNoMovesAndNoSpills) {
   EXPECT_EQ(count(inner, "add_imm"), 2) << "one increment for each stream";
   EXPECT_EQ(count(inner, "count_down"), 1);
   EXPECT_EQ(count(inner, "\n"), 8 + 24 + 32 + 32 + 4 + 2 + 1 + 2) << inner;
-  EXPECT_EQ((*find_target("zen4"))->lower(test::lowered_kernel(test::legal_kernel(w4a16)), {})->resources.spill_slots, 0);
+  EXPECT_EQ((*find_target("zen4"))->lower(test::lowered_kernel(test::legal_kernel(w4a16)), {})->resources.spill_slots,
+            0);
 }
 
 TEST(X86Select, ALoadUsedOnceIsAnOperand) {
-  const std::string text = vcode(R"(kernel t(%a: global f32[16], %x: global f32[2], %b: global bf16[16], %o: global f32[16]) {
+  const std::string text =
+      vcode(R"(kernel t(%a: global f32[16], %x: global f32[2], %b: global bf16[16], %o: global f32[16]) {
     %v = load %a[0:16] : f32[1,16]
     %s = load %x[1] : f32[1,1]
     %w = load %b[0:16] : bf16[1,16]
@@ -108,22 +112,26 @@ struct Refusal {
 };
 
 const Refusal refusals[] = {
-    {"columns", "kernel t(%a: global f32[24]) {\n%x = load %a[0:24] : f32[1,24]\n}", "cols=24 is not a multiple of 16 (lanes of a zmm)"},
+    {"columns", "kernel t(%a: global f32[24]) {\n%x = load %a[0:24] : f32[1,24]\n}",
+     "cols=24 is not a multiple of 16 (lanes of a zmm)"},
     {"shared", "kernel t(%a: global f32[16]) {\nshared %s: f32[16]\n}", "shared memory"},
     {"dot", R"(kernel t(%a: global bf16[2], %w: global bf16[16,2]) {
       %x = load %a[0:2] : bf16[1,1,2]
       %u = load %w[0:16, 0:2] : bf16[1,16,2]
       %c = fill 0 : f32[1,16]
       %c = dot_bf16 %x, %u, %c : f32[1,16]
-    })", "no BF16 dot", "avx512_vnni"},
+    })",
+     "no BF16 dot", "avx512_vnni"},
     {"lane", R"(kernel t(%w: global u4[16,8], %o: global f32[8,16]) {
       %q = load %w[0:16, 0:8] : u4[1,16,8]
       for serial %j = 0..8 {
         %u = unpack %q lane %j zero 8 : f32[1,16]
         store %o[%j, 0:16], %u
       }
-    })", "the lane is a variable; unroll its loop"},
-    {"scattered_columns", "kernel t(%a: global f32[16,2]) {\n%x = load %a[0:16, 1] : f32[1,16]\n}", "columns of a tile are not contiguous"},
+    })",
+     "the lane is a variable; unroll its loop"},
+    {"scattered_columns", "kernel t(%a: global f32[16,2]) {\n%x = load %a[0:16, 1] : f32[1,16]\n}",
+     "columns of a tile are not contiguous"},
     {"narrow", "kernel t(%a: global u4[16]) {\n%x = load %a[0:16] : u4[1,16]\n}", "a column of u4[1,16] is 4 bits"},
 };
 

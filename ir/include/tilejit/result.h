@@ -29,8 +29,8 @@ Error resource(std::string message);
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}      
-  Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  
+  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}
+  Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}
 
   bool ok() const { return state_.index() == 0; }
   explicit operator bool() const { return ok(); }
@@ -52,7 +52,7 @@ template <>
 class [[nodiscard]] Result<void> {
  public:
   Result() = default;
-  Result(Error error) : error_(std::move(error)), ok_(false) {}  
+  Result(Error error) : error_(std::move(error)), ok_(false) {}
 
   bool ok() const { return ok_; }
   explicit operator bool() const { return ok_; }
@@ -68,9 +68,9 @@ class [[nodiscard]] Result<void> {
 }  // namespace tilejit
 
 // A statement expression, so that `auto x = TRY(f());` reads as a call.
-#define TRY(...)                                              \
-  __extension__({                                             \
-    auto try_result = (__VA_ARGS__);                          \
+#define TRY(...)                                                \
+  __extension__({                                               \
+    auto try_result = (__VA_ARGS__);                            \
     if (!try_result.ok()) return std::move(try_result).error(); \
-    std::move(try_result).value();                            \
+    std::move(try_result).value();                              \
   })

@@ -31,10 +31,10 @@ struct Threads {
 };
 
 struct LinearOptions {
-  std::string target = "host";    // a row's name (`tilejit info`), `host` or `ref`
-  std::string schedule;           // a schedule line for every m; empty: the row's default per range of m
-  std::vector<int64_t> warm_m;    // kernels for these m are compiled by create
-  Threads threads;                // for packing, and for run when its call names none
+  std::string target = "host";  // a row's name (`tilejit info`), `host` or `ref`
+  std::string schedule;         // a schedule line for every m; empty: the row's default per range of m
+  std::vector<int64_t> warm_m;  // kernels for these m are compiled by create
+  Threads threads;              // for packing, and for run when its call names none
 };
 
 /// One call. Strides are in elements. `a` and `out` may have any alignment; a is [m,k], out [m,n].
@@ -44,16 +44,17 @@ struct LinearCall {
   int64_t m = 0;
   void* out = nullptr;
   int64_t ldo = 0;
-  void* workspace = nullptr;      // workspace_bytes(m) of 64-byte aligned memory, or null: a per-thread arena that only grows
+  void* workspace =
+      nullptr;  // workspace_bytes(m) of 64-byte aligned memory, or null: a per-thread arena that only grows
   const Threads* threads = nullptr;
 };
 
 struct LinearInfo {
-  std::string problem;       // the resolved line (dot and ks written out)
+  std::string problem;  // the resolved line (dot and ks written out)
   std::string target;
   std::vector<std::string> schedules;  // one line per range of m
   bool tuned = false;
-  int64_t packed_bytes = 0;  // resident weights, scales, zeros, offsets, bias
+  int64_t packed_bytes = 0;       // resident weights, scales, zeros, offsets, bias
   int64_t information_bytes = 0;  // bits*n*k/8 + scales (+ c) in their stored type + 4-bit zeros: what a call must read
   double pack_seconds = 0;
 };

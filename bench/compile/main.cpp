@@ -1,0 +1,112 @@
+// bench_compile: what a new kernel costs, stage by stage, and what a call of a cached one costs.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "bench/compile/stages.h"
+#include "bench/measure/clock.h"
+#include "bench/measure/machine.h"
+#include "jit/problem.h"
+#include "targets/targets.h"
+#include "tools/report/exit_status.h"
+#include "tools/report/table.h"
+
+namespace tilejit::bench {
+namespace {
+
+constexpr const char* tool = "bench_compile";
+
+struct Options {
+  std::vector<std::string> problems;
+  std::vector<int64_t> m;
+  std::string target = "host";
+  int repetitions = 200;
+  bool json = false;
+};
+
+struct StageRow {
+  std::string problem;
+  std::string stage;
+  double median_us;
+  double p99_us;
+};
+
+void declare(CLI::App& app, Options& options) {
+  app.add_option("problem", options.problems, "Problem lines")->required();
+  app.add_option("--m", options.m, "Rows: 1,256; default: the problem's m, else 1")
+      ->delimiter(',')
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 20));
+  app.add_option("--target", options.target, "host or a CPU row");
+  app.add_option("--repetitions", options.repetitions, "Compilations of each problem")->check(CLI::Range(1, 100000));
+  app.add_flag("--json", options.json, "One array of objects instead of a table");
+}
+
+Result<std::vector<StageRow>> stage_rows(const Options& options, const Target& target) {
+  std::vector<StageRow> rows;
+  for (const std::string& line : options.problems) {
+    Problem problem = TRY(parse_problem(line));
+    std::vector<int64_t> ms = options.m;
+    if (ms.empty()) ms = {problem.m == Problem::any_m ? 1 : problem.m};
+    for (const int64_t m : ms) {
+      problem.m = m;
+      const StageTimes times = TRY(time_stages(print_problem(problem), m, target, options.repetitions));
+      for (const std::string& stage : times.order) {
+        const std::vector<double>& samples = times.samples.find(stage)->second;
+        rows.push_back(
+            {print_problem(problem), stage, measure::percentile(samples, 0.5), measure::percentile(samples, 0.99)});
+      }
+    }
+  }
+  return rows;
+}
+
+void print_text(const std::vector<StageRow>& rows, const measure::Summary& dispatch) {
+  report::Table table;
+  for (const char* title : {"problem", "stage"}) table.add_column(title, report::Align::left);
+  for (const char* title : {"p50 us", "p99 us"}) table.add_column(title, report::Align::right);
+  for (const StageRow& row : rows)
+    table.add_row({row.problem, row.stage, fmt::format("{:.1f}", row.median_us), fmt::format("{:.1f}", row.p99_us)});
+  fmt::print("{}\n{}\na cached call of a tiny layer: {:.0f} ns ({:.0f}..{:.0f})\n",
+             measure::to_line(measure::inspect_machine()), table.text(), dispatch.median, dispatch.low, dispatch.high);
+}
+
+void print_json(const std::vector<StageRow>& rows, const measure::Summary& dispatch, const std::string& target) {
+  nlohmann::ordered_json array = nlohmann::ordered_json::array();
+  for (const StageRow& row : rows)
+    array.push_back({{"problem", row.problem},
+                     {"target", target},
+                     {"stage", row.stage},
+                     {"compile_us", row.median_us},
+                     {"p99_us", row.p99_us}});
+  array.push_back({{"target", target}, {"stage", "dispatch"}, {"time_us", dispatch.median * 1e-3}});
+  fmt::print("{}\n", array.dump(1));
+}
+
+Result<int> bench(const Options& options) {
+  constexpr int dispatch_batches = 21;
+  const Target* target = TRY(find_target(options.target));
+  TRY(target->can_execute());
+  const std::vector<StageRow> rows = TRY(stage_rows(options, *target));
+  const measure::Summary dispatch = measure::summarize(TRY(time_dispatch(options.target, dispatch_batches)));
+  if (options.json)
+    print_json(rows, dispatch, target->facts().name);
+  else
+    print_text(rows, dispatch);
+  return report::exit_ok;
+}
+
+}  // namespace
+}  // namespace tilejit::bench
+
+int main(int argc, char** argv) {
+  using namespace tilejit;
+  CLI::App app("What a new kernel costs, and a call of a cached one", bench::tool);
+  bench::Options options;
+  bench::declare(app, options);
+  if (const auto status = report::parse_arguments(app, argc, argv)) return *status;
+  const auto status = bench::bench(options);
+  return status ? *status : report::fail(bench::tool, status.error());
+}

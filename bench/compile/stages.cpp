@@ -1,0 +1,100 @@
+#include "bench/compile/stages.h"
+
+#include <tilejit/linear.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "bench/measure/clock.h"
+#include "jit/build_linear.h"
+#include "jit/compile.h"
+#include "jit/problem.h"
+#include "jit/schedule.h"
+#include "runtime/kernel.h"
+#include "tools/report/operands.h"
+
+namespace tilejit::bench {
+namespace {
+
+/// Adds the time since the last mark to a stage.
+class StageClock {
+ public:
+  explicit StageClock(StageTimes& times) : times_(times), start_(measure::now()), last_(start_) {}
+
+  void mark(const std::string& stage) {
+    const double now = measure::now();
+    add(stage, now - last_);
+    last_ = measure::now();
+  }
+  void finish() { add("whole", last_ - start_); }
+
+ private:
+  void add(const std::string& stage, double seconds) {
+    if (!times_.samples.contains(stage)) times_.order.push_back(stage);
+    times_.samples[stage].push_back(seconds * 1e6);
+  }
+
+  StageTimes& times_;
+  double start_;
+  double last_;
+};
+
+Result<void> compile_once(std::string_view line, int64_t m, const Target& target, StageTimes& times) {
+  StageClock clock(times);
+  const Problem asked = TRY(parse_problem(line));
+  const Problem problem = TRY(resolve(asked, target.facts()));
+  Schedule schedule;
+  schedule.layout = default_layout(problem, target.facts());
+  for (const Loops& loops : default_loops(problem, schedule.layout, target.facts()))
+    if (m >= loops.m_lo && m <= loops.m_hi) schedule.loops = loops;
+  TRY(legal(problem, schedule, target.facts()));
+  clock.mark("choose");
+  ir::Program program = build_linear(problem, schedule);
+  clock.mark("build");
+  program = lower_program(std::move(program), {});
+  clock.mark("passes");
+  std::vector<CompiledKernel> compiled;
+  for (ir::Kernel& kernel : program.kernels) {
+    Code code = TRY(target.lower(kernel, {}));
+    clock.mark("lower " + kernel.name);
+    compiled.push_back({std::move(kernel), std::move(code)});
+  }
+  const Executable executable = TRY(load_program(std::move(compiled), line));
+  clock.mark("load");
+  clock.finish();
+  return {};
+}
+
+}  // namespace
+
+Result<StageTimes> time_stages(std::string_view line, int64_t m, const Target& target, int repetitions) {
+  StageTimes first;
+  TRY(compile_once(line, m, target, first));  // the first one also loads pages of the program and fills allocator pools
+  StageTimes times;
+  for (int i = 0; i < repetitions; ++i) TRY(compile_once(line, m, target, times));
+  return times;
+}
+
+Result<std::vector<double>> time_dispatch(std::string_view target, int batches) {
+  constexpr int calls = 10'000;
+  const std::string_view line = "w4a16 n=16 k=8 a=f32 s=f32";
+  const Problem problem = TRY(parse_problem(line));
+  LinearOptions options;
+  options.target = target;
+  options.threads.max_threads = 1;
+  const Weights weights = report::random_weights(problem, 1);
+  const Linear linear = TRY(Linear::create(line, weights, options));
+  const std::vector<std::byte> a = report::random_normals(Type::f32, problem.k, 1);
+  std::vector<float> out(static_cast<size_t>(problem.n));
+  const LinearCall call{.a = a.data(), .lda = problem.k, .m = 1, .out = out.data(), .ldo = problem.n};
+  TRY(linear.run(call));
+  std::vector<double> samples;
+  for (int batch = 0; batch < batches; ++batch) {
+    const double start = measure::now();
+    for (int i = 0; i < calls; ++i) TRY(linear.run(call));
+    samples.push_back((measure::now() - start) / calls * 1e9);
+  }
+  return samples;
+}
+
+}  // namespace tilejit::bench

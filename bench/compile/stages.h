@@ -1,0 +1,28 @@
+// One compilation, timed stage by stage: from the problem line to a callable program.
+#pragma once
+
+#include <tilejit/result.h>
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "targets/target.h"
+
+namespace tilejit::bench {
+
+/// Microseconds of every repetition, by stage, in the order of the stages; the last is "whole".
+struct StageTimes {
+  std::vector<std::string> order;
+  std::map<std::string, std::vector<double>, std::less<>> samples;
+};
+/// Compiles the problem's kernels for m `repetitions` times. Nothing is cached between them.
+Result<StageTimes> time_stages(std::string_view line, int64_t m, const Target& target, int repetitions);
+
+/// Nanoseconds of a call of a layer so small that the call itself is what takes time, on one thread; one sample for each
+/// batch of calls.
+Result<std::vector<double>> time_dispatch(std::string_view target, int batches);
+
+}  // namespace tilejit::bench

@@ -1,0 +1,91 @@
+// bench_linear: how fast problems run against this machine's roofs, measured in turns within one process.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <string>
+#include <vector>
+
+#include "bench/linear/contest.h"
+#include "bench/measure/machine.h"
+#include "bench/measure/roof_table.h"
+#include "tools/report/exit_status.h"
+#include "tools/report/table.h"
+
+namespace tilejit::bench {
+namespace {
+
+constexpr const char* tool = "bench_linear";
+constexpr std::string_view columns[] = {"problem", "threads", "compile us", "time us", "spread", "GB/s",
+                                        "GFLOP/s", "roof",    "share",      "rel_l2",  "ok",     "schedule"};
+
+void declare(CLI::App& app, Options& options) {
+  app.add_option("problem", options.problems, "Problem lines")->required();
+  app.add_option("--threads", options.threads, "Thread counts: 1,2")->delimiter(',')->check(CLI::Range(1, 1024));
+  app.add_option("--m", options.m, "Rows: 1,256; default: the problem's m, else 1")
+      ->delimiter(',')
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 20));
+  app.add_option("--schedule", options.schedule, "A schedule line for all problems; default: the target's choice");
+  app.add_option("--target", options.target, "host or a CPU row");
+  app.add_option("--repetitions", options.repetitions, "Samples of each contestant")->check(CLI::Range(1, 1000));
+  app.add_flag("--roofs", options.roofs, "Print every roof");
+  app.add_flag("--json", options.json, "One array of objects instead of a table");
+}
+
+/// One problem's contestants, in turns with each other and with the roofs.
+Result<void> contest(const std::string& line, const Options& options, measure::RoofTable& roofs,
+                     std::vector<report::Row>& rows) {
+  const Problem asked = TRY(parse_problem(line));
+  std::vector<int64_t> ms = options.m;
+  if (ms.empty()) ms = {asked.m == Problem::any_m ? 1 : asked.m};
+  const Copies copies = TRY(make_copies(line, options));
+  std::vector<Contestant> contestants;
+  for (const int64_t m : ms)
+    for (const int threads : options.threads) {
+      contestants.emplace_back(copies, m, threads);
+      TRY(contestants.back().prepare());
+    }
+  for (int i = 0; i < options.repetitions; ++i) {
+    roofs.measure();
+    for (Contestant& contestant : contestants) TRY(contestant.measure());
+  }
+  for (const Contestant& contestant : contestants) rows.push_back(TRY(contestant.result(roofs)));
+  return {};
+}
+
+std::string roofs_text(const measure::RoofTable& roofs) {
+  report::Table table;
+  table.add_column("roof", report::Align::left);
+  for (const char* title : {"threads", "median", "10%", "90%", "unit"}) table.add_column(title, report::Align::right);
+  for (const auto& line : roofs.lines())
+    table.add_row({line.name, std::to_string(line.threads), fmt::format("{:.1f}", line.summary.median),
+                   fmt::format("{:.1f}", line.summary.low), fmt::format("{:.1f}", line.summary.high), line.unit});
+  return table.text();
+}
+
+Result<int> bench(const Options& options) {
+  measure::RoofTable roofs = TRY(measure::RoofTable::create(options.threads));
+  std::vector<report::Row> rows;
+  for (const std::string& line : options.problems) TRY(contest(line, options, roofs, rows));
+  if (options.json) {
+    fmt::print("{}", report::to_json_text(rows));
+  } else {
+    fmt::print("{}\nroof buffer in huge pages: {:.0f}%; medians of {} samples\n{}",
+               measure::to_line(measure::inspect_machine()), roofs.huge_page_share() * 100, options.repetitions,
+               report::to_table(rows, columns));
+    if (options.roofs) fmt::print("\n{}", roofs_text(roofs));
+  }
+  return report::exit_status_of(rows);
+}
+
+}  // namespace
+}  // namespace tilejit::bench
+
+int main(int argc, char** argv) {
+  using namespace tilejit;
+  CLI::App app("Linear layers against this machine's roofs", bench::tool);
+  bench::Options options;
+  bench::declare(app, options);
+  if (const auto status = report::parse_arguments(app, argc, argv)) return *status;
+  const auto status = bench::bench(options);
+  return status ? *status : report::fail(bench::tool, status.error());
+}

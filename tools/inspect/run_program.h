@@ -1,0 +1,20 @@
+// Runs a program on chosen memory: by the interpreter, or by the code that a target made of it.
+#pragma once
+
+#include <tilejit/result.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "ir/ir.h"
+#include "jit/compile.h"
+#include "tools/inspect/program_memory.h"
+
+namespace tilejit::inspect {
+
+/// All kernels in order. What the interpreter finds wrong is `invalid` and names the kernel.
+Result<void> interpret(const ir::Program& program, ProgramMemory& memory, int64_t m);
+/// All tasks of all kernels in order, on this thread. The target can execute its code here.
+Result<void> execute(const std::vector<CompiledKernel>& kernels, ProgramMemory& memory, int64_t m);
+
+}  // namespace tilejit::inspect

@@ -1,0 +1,37 @@
+#include "tools/jitdump/check.h"
+
+#include <fmt/format.h>
+
+#include "tools/inspect/bisect.h"
+#include "tools/inspect/program_memory.h"
+#include "tools/inspect/run_program.h"
+
+namespace tilejit::jitdump {
+
+Result<CheckResult> run_and_compare(const Dump& dump, uint64_t seed) {
+  const Source& source = dump.source;
+  TRY(source.target->can_execute());
+  const inspect::ProgramMemory operands = TRY(inspect::make_memory(source.program, source.m, seed));
+  inspect::ProgramMemory expected = operands;
+  inspect::ProgramMemory actual = operands;
+  TRY(inspect::interpret(source.program, expected, source.m));
+  TRY(inspect::execute(dump.kernels, actual, source.m));
+  const std::string difference = inspect::first_difference(expected, actual);
+  const std::string what = fmt::format("run: m={} seed={} target={}: ", source.m, seed, source.target->facts().name);
+  if (!difference.empty()) return CheckResult{false, what + difference};
+  return CheckResult{true, what + "every buffer equals the interpreter's, bit for bit"};
+}
+
+Result<CheckResult> find_first_wrong_stage(const Source& source, uint64_t seed) {
+  const inspect::ProgramMemory operands = TRY(inspect::make_memory(source.program, source.m, seed));
+  const auto stages = inspect::stages_of(source.program, passes(), *source.target, source.m);
+  const inspect::Verdict verdict = TRY(inspect::bisect(stages, operands));
+  const std::string what = fmt::format("bisect: m={} seed={}: ", source.m, seed);
+  if (!verdict.stage.empty())
+    return CheckResult{false, what + fmt::format("{} differs first: {}", verdict.stage, verdict.difference)};
+  const auto runs = source.target->can_execute();
+  return CheckResult{true, what + fmt::format("all {} stages agree{}", stages.size(),
+                                              runs ? "" : " (the code was not run: " + runs.error().message + ")")};
+}
+
+}  // namespace tilejit::jitdump

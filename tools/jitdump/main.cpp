@@ -1,0 +1,140 @@
+// jitdump: every stage of a compilation as text, and whether the machine agrees with the interpreter.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tools/jitdump/check.h"
+#include "tools/jitdump/dump.h"
+#include "tools/jitdump/list.h"
+#include "tools/jitdump/listing.h"
+#include "tools/report/exit_status.h"
+
+namespace tilejit::jitdump {
+namespace {
+
+constexpr const char* tool = "jitdump";
+
+struct Options {
+  Request request;
+  std::vector<std::string> stages;  // empty: asm and resources, or none when a check is asked for
+  bool run = false;
+  bool bisect = false;
+  bool json = false;
+  bool list = false;
+};
+
+void declare(CLI::App& app, Options& options) {
+  app.add_option("problem", options.request.problem, "A problem line: \"w4a16 m=1 n=4096 k=4096 a=bf16 g=128\"");
+  app.add_option("--schedule", options.request.schedule, "A schedule line; default: the target's choice for m");
+  app.add_option("--target", options.request.target, "host, ref or a CPU row (--list)");
+  app.add_option("--stage", options.stages, "Stages to print, or all; default: asm,resources")->delimiter(',');
+  app.add_option("--from", options.request.file, "Compile this .tile file instead of a problem");
+  app.add_option("--m", options.request.m, "Rows of activations; default: the problem's m, else 5")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 30));
+  app.add_option("--seed", options.request.seed, "Seed of the operands of --run and --bisect");
+  app.add_flag("--run", options.run, "Run the code here and compare with the interpreter");
+  app.add_flag("--bisect", options.bisect, "Name the first stage whose result differs");
+  app.add_flag("--json", options.json, "One array of objects instead of text");
+  app.add_flag("--list", options.list, "Print targets, stages, ops and formats");
+}
+
+Result<void> check_options(const Options& options) {
+  if (options.list) return {};
+  if (options.request.problem.empty() == options.request.file.empty())
+    return invalid("give either a problem line or --from FILE.tile (see --help)");
+  if (!options.request.file.empty() && !options.request.schedule.empty())
+    return invalid("--schedule has no meaning with --from: the file says how it is tiled");
+  const std::vector<std::string> names = stage_names();
+  for (const std::string& stage : options.stages)
+    if (stage != "all" && std::find(names.begin(), names.end(), stage) == names.end())
+      return invalid(fmt::format("--stage {} is no stage; there are all, {}", stage, fmt::join(names, ", ")));
+  return {};
+}
+
+bool is_wanted(const Options& options, const std::string& stage) {
+  if (options.stages.empty()) return !options.run && !options.bisect && (stage == "asm" || stage == "resources");
+  return std::any_of(options.stages.begin(), options.stages.end(),
+                     [&](const std::string& s) { return s == "all" || s == stage; });
+}
+
+/// The headings are comments of the IR, so that `--stage tile` prints a file that `--from` reads.
+void print_text(const Options& options, const Dump& dump) {
+  for (const Section& section : dump.sections)
+    if (is_wanted(options, section.stage))
+      fmt::print("// {}{}{}\n{}\n", section.stage, section.kernel.empty() ? "" : " ", section.kernel, section.text);
+}
+
+const Code* code_of(const Dump& dump, const Section& section) {
+  for (const CompiledKernel& one : dump.kernels)
+    if (section.stage == "resources" && one.kernel.name == section.kernel) return &one.code;
+  return nullptr;
+}
+
+nlohmann::ordered_json sections_json(const Options& options, const Dump& dump) {
+  nlohmann::ordered_json rows = nlohmann::ordered_json::array();
+  for (const Section& section : dump.sections) {
+    if (!is_wanted(options, section.stage)) continue;
+    nlohmann::ordered_json row{{"problem", dump.source.problem},
+                               {"target", dump.source.target->facts().name},
+                               {"schedule", dump.source.schedule},
+                               {"compile_us", dump.compile_us},
+                               {"stage", section.stage},
+                               {"kernel", section.kernel},
+                               {"text", section.text}};
+    if (const Code* code = code_of(dump, section)) row["resources"] = resources_json(*code);
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+/// The checks that were asked for, each with its name.
+Result<std::vector<std::pair<const char*, CheckResult>>> run_checks(const Options& options, const Dump& dump) {
+  std::vector<std::pair<const char*, CheckResult>> checks;
+  const uint64_t seed = options.request.seed;
+  if (options.run) checks.emplace_back("run", TRY(run_and_compare(dump, seed)));
+  if (options.bisect) checks.emplace_back("bisect", TRY(find_first_wrong_stage(dump.source, seed)));
+  return checks;
+}
+
+Result<int> dump_and_check(const Options& options) {
+  TRY(check_options(options));
+  if (options.list) {
+    fmt::print("{}", list_text());
+    return report::exit_ok;
+  }
+  Source source = TRY(load_source(options.request));
+  const Dump dumped = TRY(dump(std::move(source)));
+  if (!options.json) print_text(options, dumped);
+  const auto checks = TRY(run_checks(options, dumped));
+  nlohmann::ordered_json rows = options.json ? sections_json(options, dumped) : nlohmann::ordered_json();
+  bool all_ok = true;
+  for (const auto& [name, check] : checks) {
+    all_ok = all_ok && check.ok;
+    if (options.json)
+      rows.push_back({{"stage", name}, {"ok", check.ok}, {"text", check.text}});
+    else
+      fmt::print("{}\n", check.text);
+  }
+  if (options.json) fmt::print("{}\n", rows.dump(1));
+  return all_ok ? report::exit_ok : report::exit_failed;
+}
+
+}  // namespace
+}  // namespace tilejit::jitdump
+
+int main(int argc, char** argv) {
+  using namespace tilejit;
+  CLI::App app("Every stage of a compilation as text, and whether the machine agrees with the interpreter",
+               jitdump::tool);
+  jitdump::Options options;
+  jitdump::declare(app, options);
+  if (const auto status = report::parse_arguments(app, argc, argv)) return *status;
+  const auto status = jitdump::dump_and_check(options);
+  return status ? *status : report::fail(jitdump::tool, status.error());
+}

@@ -1,0 +1,64 @@
+#include "tools/jitdump/source.h"
+
+#include <fmt/format.h>
+
+#include <fstream>
+#include <iterator>
+#include <utility>
+
+#include "ir/parse.h"
+#include "ir/verify.h"
+#include "jit/build_linear.h"
+#include "jit/problem.h"
+#include "jit/schedule.h"
+#include "targets/targets.h"
+
+namespace tilejit::jitdump {
+namespace {
+
+constexpr int64_t default_m = 5;  // no multiple of a usual row tile, so that tails run
+
+/// The default schedule for m, or the given line.
+Result<Schedule> choose_schedule(const std::string& line, const Problem& problem, int64_t m, const TargetFacts& facts) {
+  if (!line.empty()) return parse_schedule(line);
+  Schedule schedule;
+  schedule.layout = default_layout(problem, facts);
+  for (const Loops& loops : default_loops(problem, schedule.layout, facts))
+    if (m >= loops.m_lo && m <= loops.m_hi) schedule.loops = loops;
+  return schedule;
+}
+
+Result<Source> load_problem(const Request& request, const Target& target) {
+  const Problem asked = TRY(parse_problem(request.problem));
+  const Problem problem = TRY(resolve(asked, target.facts()));
+  Source source;
+  source.target = &target;
+  source.m = request.m > 0 ? request.m : asked.m == Problem::any_m ? default_m : asked.m;
+  const Schedule schedule = TRY(choose_schedule(request.schedule, problem, source.m, target.facts()));
+  TRY(legal(problem, schedule, target.facts()));
+  source.problem = print_problem(problem);
+  source.schedule = print_schedule(schedule);
+  source.program = build_linear(problem, schedule);
+  return source;
+}
+
+Result<Source> load_file(const Request& request, const Target& target) {
+  std::ifstream file(request.file, std::ios::binary);
+  if (!file) return invalid(fmt::format("{}: cannot be read", request.file));
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  Source source;
+  source.target = &target;
+  source.m = request.m > 0 ? request.m : default_m;
+  source.program = TRY(ir::parse(text, request.file));
+  TRY(ir::check_legal(source.program, request.file));
+  return source;
+}
+
+}  // namespace
+
+Result<Source> load_source(const Request& request) {
+  const Target* target = TRY(find_target(request.target));
+  return request.file.empty() ? load_problem(request, *target) : load_file(request, *target);
+}
+
+}  // namespace tilejit::jitdump

@@ -1,0 +1,140 @@
+#include "tools/report/run_layer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "bench/measure/clock.h"
+#include "jit/schedule.h"
+#include "runtime/cache.h"
+#include "runtime/reference.h"
+#include "runtime/threads.h"
+#include "tools/report/operands.h"
+
+namespace tilejit::report {
+namespace {
+
+/// The schedule line that the layer uses for m.
+std::string schedule_for(const LinearInfo& info, int64_t m) {
+  for (const std::string& line : info.schedules) {
+    auto schedule = parse_schedule(line);
+    if (schedule && m >= schedule->loops.m_lo && m <= schedule->loops.m_hi) return line;
+  }
+  return "";
+}
+
+/// Seconds of one warm call: the median of calls for 30 ms. Calls longer than a second are not repeated.
+Result<double> time_call(const Linear& linear, const LinearCall& call, double first_seconds) {
+  constexpr double enough_seconds = 0.03;
+  constexpr size_t least_calls = 3;
+  if (first_seconds > 1) return first_seconds;
+  std::vector<double> samples;
+  for (double total = 0; total < enough_seconds || samples.size() < least_calls; total += samples.back()) {
+    const double start = measure::now();
+    TRY(linear.run(call));
+    samples.push_back(measure::now() - start);
+  }
+  return measure::summarize(samples).median;
+}
+
+Result<Row> run_rows(Row row, const Linear& linear, const Weights& weights, const LayerRun& run) {
+  const Matrix a =
+      run.activations != nullptr ? repeat_rows(*run.activations, row.m) : random_matrix(run.problem.a, row.m, row.k, 1);
+  std::vector<std::byte> out(static_cast<size_t>(bytes_of(run.problem.out, row.m * row.n)));
+  const LinearCall call{.a = a.data.data(), .lda = row.k, .m = row.m, .out = out.data(), .ldo = row.n};
+  const int64_t compiled_before = process_cache().stats().compile_us;
+  TRY(linear.run(call));
+  row.compile_us = static_cast<double>(process_cache().stats().compile_us - compiled_before);
+  const double start = measure::now();
+  TRY(linear.run(call));
+  const double seconds = TRY(time_call(linear, call, measure::now() - start));
+  fill_time(row, linear, seconds);
+  TRY(fill_check(row, linear, weights, a, run.options.threads));
+  return row;
+}
+
+}  // namespace
+
+Matrix random_matrix(Type type, int64_t rows, int64_t cols, uint64_t seed) {
+  return {random_normals(type, rows * cols, seed), type, rows, cols};
+}
+
+Matrix repeat_rows(const Matrix& matrix, int64_t rows) {
+  const size_t row_bytes = matrix.data.size() / static_cast<size_t>(matrix.rows);
+  Matrix repeated{{}, matrix.type, rows, matrix.cols};
+  repeated.data.reserve(row_bytes * static_cast<size_t>(rows));
+  for (int64_t r = 0; r < rows; ++r) {
+    const auto row = matrix.data.begin() + static_cast<int64_t>(row_bytes) * (r % matrix.rows);
+    repeated.data.insert(repeated.data.end(), row, row + static_cast<int64_t>(row_bytes));
+  }
+  return repeated;
+}
+
+Row describe_row(const Problem& problem, std::string_view target) {
+  Row row;
+  row.problem = print_problem(problem);
+  row.scheme = to_string(problem.scheme);
+  row.n = problem.n;
+  row.k = problem.k;
+  row.m = std::max<int64_t>(problem.m, 0);  // any_m is negative
+  row.target = target;
+  return row;
+}
+
+Result<void> supports(Scheme scheme, std::string_view target) {
+  return can_implement(fmt::format("{} n=128 k=128 a=bf16", to_string(scheme)), target);
+}
+
+Row refused_row(Row row, const Error& error) {
+  auto problem = parse_problem(row.problem);
+  const bool by_scheme = problem && !supports(problem->scheme, row.target);
+  row.note = "unsupported: " + (by_scheme ? row.scheme : error.message);
+  return row;
+}
+
+void fill_time(Row& row, const Linear& linear, double seconds) {
+  const LinearInfo& info = linear.info();
+  row.target = info.target;
+  row.device = info.target == "ref" ? "emulated" : "native";
+  row.schedule = schedule_for(info, row.m);
+  row.time_us = seconds * 1e6;
+  row.gbps = static_cast<double>(info.information_bytes) / seconds * 1e-9;
+  row.gflops = 2.0 * static_cast<double>(row.m * row.n * row.k) / seconds * 1e-9;
+}
+
+Result<void> fill_check(Row& row, const Linear& linear, const Weights& weights, const Matrix& a,
+                        const Threads& threads) {
+  const Problem problem = TRY(parse_problem(linear.info().problem));
+  // All bits set is a NaN: an output that is not written cannot agree.
+  std::vector<std::byte> out(static_cast<size_t>(bytes_of(problem.out, row.m * row.n)), std::byte{0xff});
+  TRY(linear.run({.a = a.data.data(), .lda = row.k, .m = row.m, .out = out.data(), .ldo = row.n, .threads = &threads}));
+  const ReferenceRows rows = reference_rows(problem, weights, a.data.data(), row.k, row.m);
+  const Agreement agreement = TRY(compare_with_reference(problem, weights, rows, out.data(), row.n));
+  row.rel_l2 = agreement.rel_l2;
+  row.sqnr_db = agreement.sqnr_db;
+  row.sampled = agreement.sampled;
+  row.ok = agreement.ok;
+  row.note = agreement.worst;
+  return {};
+}
+
+Result<std::vector<Row>> run_layer(const Row& description, const Weights& weights, const LayerRun& run) {
+  Row row = description;
+  row.problem = print_problem(run.problem);
+  const auto linear = Linear::create(row.problem, weights, run.options);
+  if (!linear && linear.error().kind != ErrorKind::unsupported) return linear.error();
+  if (!linear) return std::vector<Row>{refused_row(std::move(row), linear.error())};
+  Problem problem = TRY(parse_problem(linear->info().problem));
+  row.threads = TRY(thread_count(run.options.threads));
+  std::vector<Row> rows;
+  for (const int64_t m : run.m) {
+    problem.m = m;
+    row.m = m;
+    row.problem = print_problem(problem);
+    rows.push_back(TRY(run_rows(row, *linear, weights, run)));
+  }
+  return rows;
+}
+
+}  // namespace tilejit::report
