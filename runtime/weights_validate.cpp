@@ -95,28 +95,57 @@ bool is_finite(uint32_t bits, Type type) {
   return (bits & exponent) != exponent;
 }
 
-Result<void> check_floats(const Weights& w) {
-  const bool in_blocks = quant_format_of(w.packing).scales == ScaleLayout::in_blocks;
-  // One value that serves all groups or channels is looked at once.
-  const int64_t groups = in_blocks || w.scales.group_stride != 0 || w.offsets.group_stride != 0 ? w.groups() : 1;
-  const int64_t channels = in_blocks || w.scales.channel_stride != 0 || w.offsets.channel_stride != 0 ? w.n : 1;
-  const bool channels_last =
-      !in_blocks && w.scales.channel_stride <= w.scales.group_stride;  // walk memory in its order
-  const int64_t outer = channels_last ? groups : channels, inner = channels_last ? channels : groups;
-  for (int64_t i = 0; i < outer; ++i)
-    for (int64_t j = 0; j < inner; ++j) {
-      const int64_t group = channels_last ? i : j, n = channels_last ? j : i;
+/// Index of the first of `count` values that is not finite, -1 when all are.
+template <typename T>
+int64_t find_not_finite(const std::byte* values, int64_t count, int64_t stride, Type type) {
+  for (int64_t i = 0; i < count; ++i) {
+    T bits;
+    std::memcpy(&bits, values + i * stride * static_cast<int64_t>(sizeof(T)), sizeof(T));
+    if (!is_finite(bits, type)) return i;
+  }
+  return -1;
+}
+
+int64_t find_not_finite(const std::byte* values, int64_t count, int64_t stride, Type type) {
+  return type == Type::f32 ? find_not_finite<uint32_t>(values, count, stride, type)
+                           : find_not_finite<uint16_t>(values, count, stride, type);
+}
+
+/// A matrix of its own, walked in the order of its memory; a value that serves all groups or channels is looked at once.
+Result<void> check_matrix(const Weights& w, const char* what, const FloatMatrix& matrix) {
+  if (matrix.data == nullptr) return {};
+  const int64_t groups = matrix.group_stride == 0 ? 1 : w.groups();
+  const int64_t channels = matrix.channel_stride == 0 ? 1 : w.n;
+  const bool by_group = matrix.channel_stride <= matrix.group_stride;  // rows of memory are groups
+  const int64_t bytes = bits_of(matrix.type) / 8;
+  for (int64_t row = 0; row < (by_group ? groups : channels); ++row) {
+    const std::byte* values = matrix.data + row * (by_group ? matrix.group_stride : matrix.channel_stride) * bytes;
+    const int64_t at = find_not_finite(values, by_group ? channels : groups,
+                                       by_group ? matrix.channel_stride : matrix.group_stride, matrix.type);
+    if (at >= 0)
+      return bad(w, "the {} of group {}, channel {} is not finite", what, by_group ? row : at, by_group ? at : row);
+  }
+  return {};
+}
+
+Result<void> check_blocks(const Weights& w) {
+  if (quant_format_of(w.packing).scales != ScaleLayout::in_blocks) return {};
+  for (int64_t n = 0; n < w.n; ++n)
+    for (int64_t group = 0; group < w.groups(); ++group) {
       if (!is_finite(read_scale(w, group, n), w.scale_type()))
         return bad(w, "the scale of group {}, channel {} is not finite", group, n);
       if (w.has_offsets() && !is_finite(read_offset(w, group, n), w.scale_type()))
         return bad(w, "the offset of group {}, channel {} is not finite", group, n);
     }
-  const FloatMatrix bias{.data = w.bias.data(), .type = w.bias_type, .group_stride = 0, .channel_stride = 1};
-  for (int64_t n = 0; n < (w.bias.empty() ? 0 : w.n); ++n) {
-    uint32_t bits = 0;
-    std::memcpy(&bits, bias.data + n * bits_of(bias.type) / 8, static_cast<size_t>(bits_of(bias.type) / 8));
-    if (!is_finite(bits, bias.type)) return bad(w, "the bias of channel {} is not finite", n);
-  }
+  return {};
+}
+
+Result<void> check_floats(const Weights& w) {
+  TRY(check_matrix(w, "scale", w.scales));
+  TRY(check_matrix(w, "offset", w.offsets));
+  TRY(check_blocks(w));
+  const int64_t at = w.bias.empty() ? -1 : find_not_finite(w.bias.data(), w.n, 1, w.bias_type);
+  if (at >= 0) return bad(w, "the bias of channel {} is not finite", at);
   return {};
 }
 

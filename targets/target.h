@@ -18,17 +18,17 @@ namespace tilejit {
 
 /// Which dot a float linear layer resolves `dot=auto` to is a fact of the machine row, because it changes bits.
 struct TargetFacts {
-  std::string name;        // the row: "zen4", "spr", "avx512", "ref"
-  int lanes = 16;          // f32 lanes of a vector register
-  int registers = 32;      // vector registers
+  std::string name;    // the row: "zen4", "spr", "avx512", "ref"
+  int lanes = 16;      // f32 lanes of a vector register
+  int registers = 32;  // vector registers
   bool has_dot_bf16 = false;
   bool prefers_dot_bf16 = false;  // dot=auto of bf16 activations resolves to bf16
-  bool any_tile = false;   // tile columns need not be a multiple of lanes (the interpreter)
-  int fma_latency = 4;     // cycles of the dot steps; with fma_per_cycle, how many independent chains a kernel needs
+  bool any_tile = false;          // tile columns need not be a multiple of lanes (the interpreter)
+  int fma_latency = 4;  // cycles of the dot steps; with fma_per_cycle, how many independent chains a kernel needs
   int fma_per_cycle = 1;
   int64_t l1_bytes = 32 << 10;
   int64_t l2_bytes = 1 << 20;
-  std::string identity;    // everything of the row that can change a byte of code, for the cache key
+  std::string identity;  // everything of the row that can change a byte of code, for the cache key
 };
 
 /// One run-time argument slot of a parameter buffer, in the order of the kernel's parameter buffers.
@@ -43,7 +43,7 @@ using Entry = void (*)(const BufferArg* buffers, int64_t m, const int64_t* task,
 
 /// Counts of one loop of the machine code, innermost loops last.
 struct LoopResources {
-  std::string name;      // the IR loop variable
+  std::string name;  // the IR loop variable
   int depth = 0;
   int64_t instructions = 0;  // in the body, inner loops excluded
   int64_t spill_loads = 0;
@@ -53,7 +53,7 @@ struct LoopResources {
 };
 
 struct Resources {
-  int vector_registers = 0;   // used
+  int vector_registers = 0;  // used
   int general_registers = 0;
   int mask_registers = 0;
   int64_t spill_slots = 0;

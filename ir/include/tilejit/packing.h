@@ -2,6 +2,7 @@
 // uses which; `read_tile` and `read_zero` (weights.h) read them.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace tilejit {
@@ -17,6 +18,7 @@ enum class Packing : uint8_t {
   q8_0,
   q4_k,
 };
+inline constexpr size_t packing_count = static_cast<size_t>(Packing::q4_k) + 1;
 
 /// How stored integer zero points lie in memory.
 enum class ZeroPacking : uint8_t {
