@@ -32,8 +32,9 @@ Result<void> interpret(const Kernel& kernel, std::span<const BufferView> paramet
 Result<void> interpret_task(const Kernel& kernel, std::span<const BufferView> parameters, int64_t m,
                             std::span<const int64_t> task, InterpretOptions options = {});
 
-/// fma(x0,w0, fma(x1,w1,c)) with subnormal inputs read as zero and subnormal results written as signed zeros, each fma rounded
-/// once to nearest even: the rounding of vdpbf16ps (performance.md).
+/// fma(x0,w0, fma(x1,w1,c)): the rounding of vdpbf16ps. Subnormal inputs are read as signed zeros; each fma is rounded once to
+/// nearest even, and a result that is tiny after that rounding (exponent unbounded: |v| < 2^-126 - 2^-151 before it) is written
+/// as a signed zero. MXCSR does not matter. Measured on Zen 4 (tests/unit/dot_bf16_test.cpp repeats it where the machine can).
 float dot_bf16(uint16_t x0, uint16_t x1, uint16_t w0, uint16_t w1, float c);
 
 }  // namespace tilejit::ir

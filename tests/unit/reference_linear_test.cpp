@@ -87,7 +87,26 @@ TEST(ReferenceLinear, BoundsFollowTheFormula) {
   l.problem.out = Type::f16;
   l.problem.dot = Dot::bf16;
   l.run(&bound);
-  EXPECT_DOUBLE_EQ(bound[0], 0x1p-11 * 19.5 + 0x1p-25 + 0x1p-24 * (chain + 8) * magnitude + 0x1p-126 * 5 * 4);
+  EXPECT_DOUBLE_EQ(bound[0], 0x1p-11 * 19.5 + 0x1p-25 + 0x1p-24 * (chain + 8) * magnitude +
+                                 0x1p-126 * 5 * (1 + 8) * 4);  // |u - z| <= 8, |s| <= 4
+}
+
+TEST(ReferenceLinear, ActivationsThatTheDotReadsAsZeroAreWithinTheBound) {
+  const std::vector<int8_t> q(64, 7);
+  const std::vector<float> scale{1};
+  const std::vector<uint16_t> a(64, 0x007f);  // subnormal bf16: dot=bf16 gives 0 where the sum is 64 * 7 * a
+  SmallLinear l;
+  l.weights.n = l.problem.n = 1;
+  l.weights.k = l.problem.k = 64;
+  l.weights.group = l.problem.group = -1;
+  l.weights.data = bytes(q);
+  l.weights.scales = {bytes(scale).data(), Type::f32, 1, 1};
+  l.problem.a = Type::bf16;
+  l.problem.dot = Dot::bf16;
+  double reference = 0, bound = 0;
+  reference_linear(l.problem, l.weights, rows(a, Type::bf16, 64), 1, &reference, &bound);
+  EXPECT_GT(reference, 0);
+  EXPECT_GE(bound, reference);
 }
 
 TEST(Bounds, TheWorstElementIsNamed) {
