@@ -1,0 +1,164 @@
+// Packed weights to u - z. Four-bit fields become table lookups: a permute reads only the low bits of each lane as its index,
+// so that one shift brings a nibble into place and no mask is needed.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+
+#include "targets/x86/select_tiles.h"
+
+namespace tilejit::x86 {
+namespace {
+
+uint32_t f32_bits(int64_t value) { return std::bit_cast<uint32_t>(static_cast<float>(value)); }
+uint32_t bf16_bits(int64_t value) { return f32_bits(value) >> 16; }  // exact up to 256
+
+/// entry[i] of the 16 lanes of vpermps, of the 32 words of vpermw.
+template <typename F>
+std::array<uint32_t, 16> dword_table(F entry) {
+  std::array<uint32_t, 16> t{};
+  for (uint32_t i = 0; i < 16; ++i) t[i] = entry(i);
+  return t;
+}
+template <typename F>
+std::array<uint32_t, 16> word_table(F entry) {
+  return dword_table([&](uint32_t i) { return entry(2 * i) | entry(2 * i + 1) << 16; });
+}
+
+/// The fields of one packed column: `lanes` per t, of `bits` each; field t * lanes + lane is element t.
+struct Fields {
+  int bits;
+  int lanes;
+  int lane;
+};
+
+Reg shifted(Emitter& e, VOp op, Reg x, int by) { return by == 0 ? x : e.vector_imm(op, x, by); }
+
+/// Field number `field` of every dword as an integer.
+Reg integer_field(Emitter& e, Reg x, int bits, int field) {
+  const Reg low = shifted(e, VOp::vpsrld, x, bits * field);
+  const bool is_top = bits * (field + 1) == 32;
+  return is_top ? low : e.vector(VOp::vpandd, low, e.splat((1u << bits) - 1));
+}
+
+class Unpacker {
+ public:
+  Unpacker(Selection& s, const ir::Instr& instr, Fields fields)
+      : s_(s), e_(s.emit), instr_(instr), fields_(fields), has_zeros_(instr.op == ir::Op::unpack_zero) {}
+
+  void column(Reg dst, Reg packed, int vector) {
+    const bool to_words = s_.tile(instr_.dst).type == Type::bf16;
+    if (fields_.bits == 4 && to_words && has_zeros_) return nibbles_minus_zeros(dst, packed, vector);
+    if (fields_.bits == 4 && to_words) return nibbles_to_bf16(dst, packed);
+    if (fields_.bits == 4) return nibbles_to_f32(dst, packed, vector);
+    if (!to_words) return subtract_zero(dst, field_as_f32(packed, fields_.lane), vector);
+    field_pair_to_bf16(dst, packed, vector);
+  }
+
+ private:
+  void nibbles_to_bf16(Reg dst, Reg packed) {
+    const Reg table = e_.table(word_table([&](uint32_t i) { return bf16_bits(int64_t{i & 15} - instr_.imm); }));
+    e_.push(VOp::vpermw, dst, shifted(e_, VOp::vpsrlw, packed, 4 * fields_.lane), table);
+  }
+
+  /// The difference lies in -16..15: its low five bits are the index. Four lanes share the two subtractions.
+  void nibbles_minus_zeros(Reg dst, Reg packed, int vector) {
+    const NibbleDifferences d = differences(packed, s_.values.zeros_at(instr_.args[1], Values::Zeros::bytes, vector));
+    const Reg table = e_.table(word_table([](uint32_t i) { return bf16_bits(i < 16 ? i : int64_t{i} - 32); }));
+    const Reg bytes = fields_.lane % 2 == 0 ? d.even : d.odd;
+    e_.push(VOp::vpermw, dst, shifted(e_, VOp::vpsrlw, bytes, fields_.lane / 2 * 8), table);
+  }
+
+  NibbleDifferences differences(Reg packed, Reg zeros) {
+    for (const NibbleDifferences& d : s_.differences)
+      if (d.packed == packed && d.zeros == zeros) return d;
+    const Reg mask = e_.splat(0x0f0f0f0f);
+    const Reg even = e_.vector(VOp::vpsubb, e_.vector(VOp::vpandd, packed, mask), zeros);
+    const Reg high = e_.vector_imm(VOp::vpsrlw, packed, 4);
+    const Reg odd = e_.vector(VOp::vpsubb, e_.vector(VOp::vpandd, high, mask), zeros);
+    s_.differences.push_back({packed, zeros, even, odd});
+    return s_.differences.back();
+  }
+
+  void nibbles_to_f32(Reg dst, Reg packed, int vector) {
+    const int64_t zero = has_zeros_ ? 0 : instr_.imm;
+    const Reg table = e_.table(dword_table([&](uint32_t i) { return f32_bits(int64_t{i} - zero); }));
+    const Reg index = shifted(e_, VOp::vpsrld, packed, 4 * fields_.lane);
+    if (!has_zeros_) {
+      e_.push(VOp::vpermps, dst, index, table);
+      return;
+    }
+    subtract_zero(dst, e_.vector(VOp::vpermps, index, table), vector);
+  }
+
+  Reg field_as_f32(Reg packed, int field) {
+    return e_.vector(VOp::vcvtdq2ps, integer_field(e_, packed, fields_.bits, field));
+  }
+
+  void subtract_zero(Reg dst, Reg u, int vector) {
+    const Reg zero =
+        has_zeros_ ? s_.values.zeros_at(instr_.args[1], Values::Zeros::f32, vector) : e_.splat(f32_bits(instr_.imm));
+    e_.push(VOp::vsubps, dst, u, zero);
+  }
+
+  /// Two exact f32 differences; the upper halves of their bits are the pair.
+  void field_pair_to_bf16(Reg dst, Reg packed, int vector) {
+    const Reg even = e_.zmm();
+    subtract_zero(even, field_as_f32(packed, fields_.lane), vector);
+    const Reg odd = e_.zmm();
+    subtract_zero(odd, field_as_f32(packed, fields_.lanes + fields_.lane), vector);
+    const Reg high = e_.vector(VOp::vpandd, odd, e_.splat(0xffff0000));
+    e_.push(VOp::vpord, dst, e_.vector_imm(VOp::vpsrld, even, 16), high);
+  }
+
+  Selection& s_;
+  Emitter& e_;
+  const ir::Instr& instr_;
+  Fields fields_;
+  bool has_zeros_;
+};
+
+}  // namespace
+
+Result<void> select_unpack(Selection& s, const ir::Instr& instr, std::span<const Reg> dst) {
+  const ir::TileType& from = s.tile(instr.args[0]);
+  const ir::TileType& to = s.tile(instr.dst);
+  if (instr.lane_var != ir::Value::none) return refuse(s, instr, "the lane is a variable; unroll its loop");
+  const TileLayout& layout = s.values.layout(instr.args[0]);
+  const bool from_bytes = layout.column_bytes == 1;
+  if (layout.column_bytes == 2 || (from_bytes && to.type == Type::bf16))
+    return refuse(s, instr, fmt::format("packed columns of {} bits; 32 work", 8 * layout.column_bytes));
+  Unpacker unpacker(s, instr, {bits_of(from.type), from.shape.depth / to.shape.depth, instr.lane_constant});
+  for (int c = 0; c < s.values.layout(instr.dst).vectors; ++c) {
+    Reg packed = s.values.at(instr.args[0], 0, c);
+    if (from_bytes) packed = s.emit.vector(VOp::vpmovzxbd, packed);
+    unpacker.column(dst[static_cast<size_t>(c)], packed, c);
+  }
+  return {};
+}
+
+void forget_differences(Selection& s, std::span<const Reg> written) {
+  if (written.empty()) return s.differences.clear();
+  std::erase_if(s.differences, [&](const NibbleDifferences& d) {
+    return std::any_of(written.begin(), written.end(), [&](Reg r) { return r == d.packed || r == d.zeros; });
+  });
+}
+
+void select_zeros(Selection& s, ir::Value zeros, size_t position) {
+  for (const Values::Zeros form : {Values::Zeros::f32, Values::Zeros::bytes}) {
+    if (!s.values.wants(zeros, form)) continue;
+    const std::span<const Reg> dst = s.values.define_zeros(zeros, form, position);
+    for (size_t c = 0; c < dst.size(); ++c) {
+      const Reg z = s.values.at(zeros, 0, static_cast<int>(c));
+      if (form == Values::Zeros::f32) {
+        s.emit.push(VOp::vcvtdq2ps, dst[c], z);
+        continue;
+      }
+      const Reg words = s.emit.vector(VOp::vpord, z, s.emit.vector_imm(VOp::vpslld, z, 16));
+      s.emit.push(VOp::vpord, dst[c], words, s.emit.vector_imm(VOp::vpslld, words, 8));
+    }
+    forget_differences(s, dst);
+  }
+}
+
+}  // namespace tilejit::x86

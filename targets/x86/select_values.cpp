@@ -1,0 +1,159 @@
+#include "targets/x86/select_values.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "ir/print.h"
+
+namespace tilejit::x86 {
+namespace {
+
+constexpr int lanes = 16;
+constexpr int most_registers = 4096;  // of one tile; more would only be spill code
+
+/// Backward over the kernel: which tiles may still be read. A loop's body may run again or not at all.
+class Liveness {
+ public:
+  explicit Liveness(const ir::Kernel& kernel)
+      : kernel_(kernel), partner_(ir::match_loops(kernel)), carried_(kernel.body.size(), 0) {}
+
+  std::vector<uint8_t> run() {
+    std::vector<uint8_t> live(kernel_.values.size(), 0);
+    walk(0, kernel_.body.size(), live);
+    return std::move(carried_);
+  }
+
+ private:
+  /// `live` is what is read after `end`; becomes what is read from `begin` on.
+  void walk(size_t begin, size_t end, std::vector<uint8_t>& live) {
+    std::vector<uint8_t> reaches = live;  // by tile: its present value is read after the next boundary
+    for (size_t i = end; i-- > begin;) {
+      const ir::Instr& instr = kernel_.body[i];
+      if (instr.op == ir::Op::end) {
+        const auto first = static_cast<size_t>(partner_[i]);
+        // The first walk finds what the body reads of an earlier iteration, the second marks writes with that known.
+        std::vector<uint8_t> inside = live;
+        walk(first + 1, i, inside);
+        merge(live, inside);
+        inside = live;
+        walk(first + 1, i, inside);
+        merge(live, inside);
+        reaches = live;
+        i = first;
+        continue;
+      }
+      visit(i, live, reaches);
+    }
+  }
+
+  void visit(size_t i, std::vector<uint8_t>& live, std::vector<uint8_t>& reaches) {
+    const ir::Instr& instr = kernel_.body[i];
+    const bool in_place = std::find(instr.args.begin(), instr.args.end(), instr.dst) != instr.args.end();
+    if (instr.dst != ir::Value::none && !in_place) {
+      const auto v = static_cast<size_t>(instr.dst);
+      carried_[i] = reaches[v];
+      reaches[v] = 0;
+      live[v] = 0;
+    }
+    for (const ir::Value arg : instr.args)
+      if (arg != ir::Value::none) live[static_cast<size_t>(arg)] = 1;
+  }
+
+  static void merge(std::vector<uint8_t>& into, const std::vector<uint8_t>& from) {
+    for (size_t v = 0; v < into.size(); ++v) into[v] = into[v] | from[v];
+  }
+
+  const ir::Kernel& kernel_;
+  std::vector<int32_t> partner_;
+  std::vector<uint8_t> carried_;
+};
+
+}  // namespace
+
+Result<TileLayout> layout_of(const ir::TileType& tile) {
+  const ir::Shape& shape = tile.shape;
+  TileLayout layout;
+  layout.rows = shape.rows;
+  layout.splat = shape.cols == 1;
+  if (!layout.splat && shape.cols % lanes != 0)
+    return unsupported(fmt::format("cols={} is not a multiple of 16 (lanes of a zmm)", shape.cols));
+  layout.vectors = layout.splat ? 1 : shape.cols / lanes;
+  const int bits = shape.depth * bits_of(tile.type);
+  if (bits != 8 && bits != 16 && bits != 32)
+    return unsupported(fmt::format("a column of {} is {} bits, not 8, 16 or 32", ir::print(tile), bits));
+  layout.column_bytes = bits / 8;
+  if (int64_t{layout.rows} * layout.vectors > most_registers)
+    return unsupported(fmt::format("{} needs {} vector registers, the limit is {}", ir::print(tile),
+                                   int64_t{layout.rows} * layout.vectors, most_registers));
+  return layout;
+}
+
+Values::Values(const ir::Kernel& kernel, Emitter& emit)
+    : kernel_(kernel), emit_(emit), state_(kernel.values.size()), carried_(Liveness(kernel).run()) {}
+
+Result<void> Values::lay_out() {
+  std::vector<uint8_t> done(kernel_.values.size(), 0);
+  for (const ir::Instr& instr : kernel_.body) {
+    for (const ir::Value v : {instr.dst, instr.args[0], instr.args[1], instr.args[2]}) {
+      if (v == ir::Value::none || done[index(v)] != 0 || kernel_.value(v).tile.type == Type::index) continue;
+      done[index(v)] = 1;
+      Result<TileLayout> layout = layout_of(kernel_.value(v).tile);
+      if (!layout) return unsupported(fmt::format("`{}`: {}", ir::print(kernel_, instr), layout.error().message));
+      state_[index(v)].layout = *layout;
+    }
+    if (instr.op != ir::Op::unpack_zero) continue;
+    const bool through_bytes =
+        kernel_.value(instr.dst).tile.type == Type::bf16 && kernel_.value(instr.args[0]).tile.type == Type::u4;
+    state_[index(instr.args[1])].wants[through_bytes ? 1 : 0] = true;
+  }
+  return {};
+}
+
+std::span<const Reg> Values::pick(std::vector<Reg>& home, std::vector<Reg>& current, size_t count, bool carried) {
+  if (carried && !home.empty()) {
+    current = home;
+    return current;
+  }
+  current.resize(count);
+  for (Reg& r : current) r = emit_.zmm();
+  if (carried) home = current;
+  return current;
+}
+
+std::span<const Reg> Values::define(ir::Value v, size_t position) {
+  State& s = state_[index(v)];
+  const ir::Instr& instr = kernel_.body[position];
+  const bool in_place = std::find(instr.args.begin(), instr.args.end(), v) != instr.args.end();
+  if (in_place) return s.current;
+  return pick(s.home, s.current, static_cast<size_t>(s.layout.count()), carried_[position] != 0);
+}
+
+std::span<const Reg> Values::define_zeros(ir::Value v, Zeros form, size_t position) {
+  State& s = state_[index(v)];
+  const auto f = static_cast<size_t>(form);
+  const bool carried = carried_[position] != 0 || s.current == s.home;
+  return pick(s.zero_home[f], s.zero_current[f], static_cast<size_t>(s.layout.vectors), carried);
+}
+
+Reg Values::at(ir::Value v, int row, int vector) const {
+  const State& s = state_[index(v)];
+  const int r = s.layout.rows == 1 ? 0 : row;
+  const int c = s.layout.vectors == 1 ? 0 : vector;
+  return s.current[s.layout.index(r, c)];
+}
+
+Reg Values::zeros_at(ir::Value v, Zeros form, int vector) const {
+  const State& s = state_[index(v)];
+  return s.zero_current[static_cast<size_t>(form)][static_cast<size_t>(s.layout.vectors == 1 ? 0 : vector)];
+}
+
+void Values::boundary() {
+  for (State& s : state_) {
+    if (!s.home.empty()) s.current = s.home;
+    for (size_t f = 0; f < 2; ++f)
+      if (!s.zero_home[f].empty()) s.zero_current[f] = s.zero_home[f];
+  }
+}
+
+}  // namespace tilejit::x86
