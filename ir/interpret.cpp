@@ -75,6 +75,7 @@ class Machine {
   bool async_copy(Wave& wave, const Instr& instr);
   bool wait(Wave& wave, int64_t may_fly);
   bool check_written(const Wave& wave, const Instr& instr);
+  bool check_zeros(const Wave& wave, const Step& step);
   int64_t lo(const Instr& loop, const Wave& wave) const { return loop.lo.round(evaluate(loop.lo.value, wave.index)); }
   int64_t hi(const Instr& loop, const Wave& wave) const { return loop.hi.round(evaluate(loop.hi.value, wave.index)); }
   Accessor accessor(const Wave& wave) const { return {wave.number, interval_}; }
@@ -266,6 +267,17 @@ bool Machine::check_written(const Wave& wave, const Instr& instr) {
   return true;
 }
 
+bool Machine::check_zeros(const Wave& wave, const Step& step) {
+  const Instr& instr = *step.instr;
+  const int64_t most = int64_t{1} << bits_of(plan_.kernel->value(instr.args[0]).tile.type);
+  const int64_t count = plan_.kernel->value(instr.args[1]).tile.shape.count();
+  for (int64_t i = 0; i < count; ++i) {
+    const auto zero = static_cast<int32_t>(wave.cells[static_cast<size_t>(step.at[2] + i)]);
+    if (zero < 0 || zero > most) return fail(fmt::format("zero point {} is not one of 0..{}", zero, most));
+  }
+  return true;
+}
+
 bool Machine::tile_op(Wave& wave, const Step& step) {
   const Instr& instr = *step.instr;
   if (!check_written(wave, instr)) return false;
@@ -276,6 +288,7 @@ bool Machine::tile_op(Wave& wave, const Step& step) {
     const int64_t lanes = step.walk.n[2];
     if (lane < 0 || lane >= lanes) return fail(fmt::format("lane {} is not one of 0..{}", lane, lanes));
   }
+  if (instr.op == Op::unpack_zero && !check_zeros(wave, step)) return false;
   run_tile_op(step, wave.cells.data(), lane);
   wave.written[static_cast<size_t>(instr.dst)] = 1;
   return true;

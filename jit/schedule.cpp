@@ -157,21 +157,25 @@ Layout default_layout(const Problem& problem, const TargetFacts& target) {
 
 std::vector<Loops> default_loops(const Problem& problem, const Layout& layout, const TargetFacts& target) {
   std::vector<Loops> ranges;
-  const int inplace = most_rows(vectors(layout.panel, target) * layout.streams, target);
-  for (int mr = 1; mr <= inplace; ++mr) ranges.push_back(inplace_loops(layout, mr, mr, mr));
-  if (layout.streams > 1) {  // a panel kernel walks one panel at a time
-    ranges.back().m_hi = Loops::no_limit;
-    return ranges;
-  }
+  const int columns = vectors(layout.panel, target) * layout.streams;
+  const int most = most_rows(columns, target);
+  for (int mr = 1; mr <= most; ++mr) ranges.push_back(inplace_loops(layout, mr, mr, mr));
+  // Where unpacking costs nothing beside the dot steps an expanded panel has no use; nor does one serve several streams.
+  const bool inplace = target.unpacks_beside_dot || layout.streams > 1;
+  const int most_tile = inplace ? most : most_rows(vectors(panel_columns(layout, target), target), target);
+  const auto add = [&](int64_t m_lo, int64_t m_hi, int mr) {
+    ranges.push_back(inplace ? inplace_loops(layout, m_lo, m_hi, mr)
+                             : panel_loops(problem, layout, target, m_lo, m_hi, mr));
+  };
   // Two to four register tiles of as many rows as leave the last one full.
-  const int most = most_rows(vectors(panel_columns(layout, target), target), target);
-  int64_t m = inplace + 1;
+  int64_t m = most + 1;
   for (int64_t tiles = 2; tiles <= 4; ++tiles)
-    for (int mr = static_cast<int>((m + tiles - 1) / tiles); mr <= most; ++mr) {
-      ranges.push_back(panel_loops(problem, layout, target, m, tiles * mr, mr));
+    for (int mr = static_cast<int>((m + tiles - 1) / tiles); mr <= most_tile; ++mr) {
+      add(m, tiles * mr, mr);
       m = tiles * mr + 1;
     }
-  ranges.push_back(panel_loops(problem, layout, target, m, Loops::no_limit, most));
+  // In place, both sums of four rows of four vectors fill the registers; a panel's chunk sum alone may take six.
+  add(m, Loops::no_limit, inplace ? std::min(most_tile, std::max(1, target.registers / 2 / columns)) : most_tile);
   return ranges;
 }
 

@@ -23,15 +23,16 @@ struct Facts {
   uint32_t features;
   bool prefers_dot_bf16;
   int fma_per_cycle;
+  bool unpacks_beside_dot;
   int64_t l1_kib;
   int64_t l2_kib;
 };
 constexpr Facts rows_of_facts[] = {
-    {"avx512", base, false, 2, 32, 1024},
-    {"avx512_vnni", base | vnni, false, 2, 32, 1024},
-    {"zen4", base | vnni | bf16 | vbmi, true, 1, 32, 1024},
-    {"zen5", base | vnni | bf16 | vbmi, true, 2, 48, 1024},
-    {"spr", base | vnni | bf16 | vbmi, false, 2, 48, 2048},
+    {"avx512", base, false, 2, false, 32, 1024},
+    {"avx512_vnni", base | vnni, false, 2, false, 32, 1024},
+    {"zen4", base | vnni | bf16 | vbmi, true, 1, true, 32, 1024},
+    {"zen5", base | vnni | bf16 | vbmi, true, 2, true, 48, 1024},
+    {"spr", base | vnni | bf16 | vbmi, false, 2, false, 48, 2048},
 };
 
 std::vector<CpuRow> make_rows() {
@@ -43,6 +44,7 @@ std::vector<CpuRow> make_rows() {
     row.facts.has_dot_bf16 = (f.features & bf16) != 0;
     row.facts.prefers_dot_bf16 = f.prefers_dot_bf16;
     row.facts.fma_per_cycle = f.fma_per_cycle;
+    row.facts.unpacks_beside_dot = f.unpacks_beside_dot;
     row.facts.l1_bytes = f.l1_kib << 10;
     row.facts.l2_bytes = f.l2_kib << 10;
     row.facts.identity = fmt::format("x86 {} features={:#x}", f.name, f.features);

@@ -217,10 +217,14 @@ TEST(InterpretUnpack, ZerosOfEachColumnAndBytes) {
     store %out[0:2], %u
   })");
   std::vector<uint8_t> w{0, 0, 0, 255, 0, 0, 0, 7};
-  std::vector<int32_t> zeros{-1, 128};
+  std::vector<int32_t> zeros{256, 128};
   std::vector<float> out(2);
   run_kernel(kernel, {view(w), view(zeros), view(out)});
-  expect_same_bits(out, {256, -121});
+  expect_same_bits(out, {-1, -121});
+  zeros[0] = 257;
+  const Result<void> refused = interpret(kernel, std::vector<BufferView>{view(w), view(zeros), view(out)}, 1);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_NE(refused.error().message.find("zero point 257 is not one of 0..256"), std::string::npos);
 }
 
 TEST(InterpretDot, EveryRowMeetsEveryColumn) {

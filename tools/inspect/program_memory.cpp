@@ -31,6 +31,21 @@ int64_t index_limit(const ir::Program& program, const std::string& buffer, int64
   return limit;
 }
 
+/// The largest zero point that `buffer` may hold, when an unpack_zero takes its values, else 255.
+int64_t byte_limit(const ir::Program& program, const std::string& buffer) {
+  for (const ir::Kernel& kernel : program.kernels)
+    for (const ir::Instr& load : kernel.body) {
+      if (load.op != ir::Op::load || kernel.buffer(load.buffer).name != buffer) continue;
+      for (const ir::Instr& widen : kernel.body) {
+        if (widen.op != ir::Op::convert || widen.args[0] != load.dst) continue;
+        for (const ir::Instr& use : kernel.body)
+          if (use.op == ir::Op::unpack_zero && use.args[1] == widen.dst)
+            return int64_t{1} << bits_of(kernel.value(use.args[0]).tile.type);
+      }
+    }
+  return 255;
+}
+
 template <typename T>
 void store(Memory& memory, int64_t index, T value) {
   std::memcpy(memory.bytes.data() + index * static_cast<int64_t>(sizeof value), &value, sizeof value);
@@ -45,6 +60,7 @@ void fill_integers(Memory& memory, int64_t limit, std::mt19937_64& engine) {
   for (int64_t i = 0; i < count; ++i) store(memory, i, values[static_cast<size_t>(i)]);
 }
 
+/// `limit`: the largest of bytes, the size of the index range of integers.
 void fill(Memory& memory, int64_t limit, std::mt19937_64& engine) {
   std::normal_distribution<float> normal;
   const int64_t count = memory.size * 8 / bits_of(memory.buffer.type);
@@ -59,9 +75,12 @@ void fill(Memory& memory, int64_t limit, std::mt19937_64& engine) {
       for (int64_t i = 0; i < count; ++i) store(memory, i, f32_to_f16(normal(engine)));
       return;
     case Type::i32: return fill_integers(memory, limit, engine);
+    case Type::u8:
+      for (int64_t i = 0; i < count; ++i)
+        store(memory, i, static_cast<uint8_t>(engine() % static_cast<uint64_t>(limit + 1)));
+      return;
     case Type::i16:
     case Type::i8:
-    case Type::u8:
     case Type::u4:
     case Type::index:
       for (int64_t i = 0; i < memory.size; ++i) memory.bytes[static_cast<size_t>(i)] = static_cast<std::byte>(engine());
@@ -129,7 +148,10 @@ Result<ProgramMemory> make_memory(const ir::Program& program, int64_t m, uint64_
     for (const ir::Buffer& buffer : kernel.buffers) {
       if (!buffer.is_parameter() || memory.contains(buffer.name)) continue;
       Memory one = TRY(make_buffer(buffer, m));
-      if (buffer.space == ir::Space::global) fill(one, index_limit(program, buffer.name, m), engine);
+      if (buffer.space == ir::Space::global) {
+        const bool bytes = buffer.type == Type::u8;
+        fill(one, bytes ? byte_limit(program, buffer.name) : index_limit(program, buffer.name, m), engine);
+      }
       memory.emplace(buffer.name, std::move(one));
     }
   return memory;
