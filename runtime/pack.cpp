@@ -13,6 +13,7 @@
 
 #include "jit/build_linear.h"
 #include "runtime/threads.h"
+#include "runtime/weights_layout.h"
 
 namespace tilejit {
 namespace {
@@ -34,7 +35,8 @@ struct Plan {
   int bits = 4;
   std::array<int, max_kk> k_of{};  // the k of element e of a word
   std::array<std::byte*, operand_count> operands{};
-  std::vector<uint8_t> tiles;  // one tile per thread
+  std::vector<uint8_t> tiles;    // one tile per thread
+  std::vector<uint32_t> values;  // a float for each group of a channel per thread
 
   std::byte* at(Operand operand) const { return operands[static_cast<size_t>(operand)]; }
 };
@@ -116,52 +118,71 @@ void pack_weights(const Plan& plan, int64_t panel, uint8_t* tile) {
   }
 }
 
-/// One value per group and channel of a panel, `bytes` wide: `read(group, n)` gives its bits.
-template <typename Read>
-void pack_values(const Plan& plan, int64_t panel, Operand operand, int64_t bytes, Read read) {
-  std::byte* const destination = plan.at(operand);
-  if (destination == nullptr) return;
-  const int64_t n0 = panel * plan.shape.panel;
-  const int64_t channels = std::min(plan.shape.panel, plan.weights.n - n0);
-  for (int64_t g = 0; g < plan.shape.groups; ++g) {
-    std::byte* const row = destination + (panel * plan.shape.groups + g) * plan.shape.panel * bytes;
-    for (int64_t i = 0; i < channels; ++i) {
-      const uint32_t value = read(plan.weights, g, n0 + i);
-      std::memcpy(row + i * bytes, &value, static_cast<size_t>(bytes));  // x86 and every GPU: little endian
-    }
-  }
+/// Channels of a panel that the layer has; the others are padding.
+int64_t channels_of(const Plan& plan, int64_t panel) {
+  return std::min(plan.shape.panel, plan.weights.n - panel * plan.shape.panel);
 }
 
-/// Scales or offsets that lie in a matrix of their own: the same bits, without asking for every value where it is.
+/// Where a value of each channel of a panel goes, for one group.
+std::byte* value_row(const Plan& plan, Operand operand, int64_t panel, int64_t group, int64_t bytes) {
+  return plan.at(operand) + (panel * plan.shape.groups + group) * plan.shape.panel * bytes;
+}
+
+void pack_zeros(const Plan& plan, int64_t panel) {
+  if (plan.at(Operand::z) == nullptr) return;
+  for (int64_t g = 0; g < plan.shape.groups; ++g)
+    read_zeros(plan.weights, g, panel * plan.shape.panel, channels_of(plan, panel),
+               reinterpret_cast<uint8_t*>(value_row(plan, Operand::z, panel, g, 1)));
+}
+
+/// Scales or offsets that lie in a matrix of their own: the same bits, in the order of the packed ones.
 template <typename T>
-void copy_matrix(const Plan& plan, int64_t panel, const FloatMatrix& from, std::byte* to) {
-  const int64_t n0 = panel * plan.shape.panel;
-  const int64_t channels = std::min(plan.shape.panel, plan.weights.n - n0);
+void pack_matrix(const Plan& plan, int64_t panel, Operand operand, const FloatMatrix& from) {
   constexpr auto bytes = static_cast<int64_t>(sizeof(T));
   for (int64_t g = 0; g < plan.shape.groups; ++g) {
-    const std::byte* source = from.data + (g * from.group_stride + n0 * from.channel_stride) * bytes;
-    std::byte* const row = to + (panel * plan.shape.groups + g) * plan.shape.panel * bytes;
-    for (int64_t i = 0; i < channels; ++i)
+    const std::byte* source =
+        from.data + (g * from.group_stride + panel * plan.shape.panel * from.channel_stride) * bytes;
+    std::byte* const row = value_row(plan, operand, panel, g, bytes);
+    for (int64_t i = 0; i < channels_of(plan, panel); ++i)
       std::memcpy(row + i * bytes, source + i * from.channel_stride * bytes, sizeof(T));
   }
 }
 
-template <typename Read>
-void pack_floats(const Plan& plan, int64_t panel, Operand operand, const FloatMatrix& matrix, Read read) {
-  const int64_t bytes = bytes_of(plan.problem.s, 1);
-  if (matrix.data == nullptr) return pack_values(plan, panel, operand, bytes, read);
-  if (bytes == 2) return copy_matrix<uint16_t>(plan, panel, matrix, plan.at(operand));
-  copy_matrix<uint32_t>(plan, panel, matrix, plan.at(operand));
+/// Those that lie in the blocks of ggml formats, in the order of the blocks.
+template <typename T>
+void pack_block_floats(const Plan& plan, int64_t panel, Operand operand, BlockFloat which, uint32_t* values) {
+  constexpr auto bytes = static_cast<int64_t>(sizeof(T));
+  for (int64_t i = 0; i < channels_of(plan, panel); ++i) {
+    read_block_floats(plan.weights, which, panel * plan.shape.panel + i, values);
+    std::byte* to = value_row(plan, operand, panel, 0, bytes) + i * bytes;
+    for (int64_t g = 0; g < plan.shape.groups; ++g, to += plan.shape.panel * bytes)
+      std::memcpy(to, values + g, sizeof(T));  // x86 and every GPU: little endian
+  }
+}
+
+template <typename T>
+void pack_floats(const Plan& plan, int64_t panel, uint32_t* values) {
+  const Weights& w = plan.weights;
+  if (w.scales.data == nullptr)
+    pack_block_floats<T>(plan, panel, Operand::s, BlockFloat::scale, values);
+  else
+    pack_matrix<T>(plan, panel, Operand::s, w.scales);
+  if (w.offsets.data != nullptr)
+    pack_matrix<T>(plan, panel, Operand::c, w.offsets);
+  else if (w.has_offsets())
+    pack_block_floats<T>(plan, panel, Operand::c, BlockFloat::offset, values);
 }
 
 void pack_panel(void* context, int64_t panel, int thread) {
   Plan& plan = *static_cast<Plan*>(context);
   if (panel * plan.shape.panel >= plan.weights.n) return;  // rounding up to whole streams: the mapping is zero already
   pack_weights(plan, panel, plan.tiles.data() + thread * tile_k * plan.tile_stride);
-  pack_floats(plan, panel, Operand::s, plan.weights.scales, read_scale);
-  pack_floats(plan, panel, Operand::c, plan.weights.offsets, read_offset);
-  pack_values(plan, panel, Operand::z, 1,
-              [](const Weights& w, int64_t g, int64_t n) { return static_cast<uint32_t>(read_zero(w, g, n)); });
+  uint32_t* const values = plan.values.data() + thread * plan.shape.groups;
+  if (bytes_of(plan.problem.s, 1) == 2)
+    pack_floats<uint16_t>(plan, panel, values);
+  else
+    pack_floats<uint32_t>(plan, panel, values);
+  pack_zeros(plan, panel);
 }
 
 /// Bytes of every operand of the problem, 0 for those that it does not have.
@@ -273,7 +294,8 @@ Result<PackedWeights> pack(const Weights& weights, const Problem& resolved, cons
             .shape = packed_shape(resolved, layout),
             .k_of = {},
             .operands = {},
-            .tiles = {}};
+            .tiles = {},
+            .values = {}};
   PackedWeights packed = TRY(allocate(operand_bytes(resolved, plan.shape)));
   plan.operands = packed.operands;
   plan.kk = layout.kk;
@@ -282,6 +304,7 @@ Result<PackedWeights> pack(const Weights& weights, const Problem& resolved, cons
   const int steps = layout.kk / plan.shape.depth;
   for (int e = 0; e < layout.kk; ++e) plan.k_of[static_cast<size_t>(e)] = e % steps * plan.shape.depth + e / steps;
   plan.tiles.resize(static_cast<size_t>(count * tile_k * plan.tile_stride));
+  plan.values.resize(static_cast<size_t>(count * plan.shape.groups));
 
   const Phase phase{.tasks = plan.shape.panels, .run = pack_panel, .context = &plan};
   run_phases({&phase, 1}, threads, count);

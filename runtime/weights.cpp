@@ -1,5 +1,7 @@
 #include <tilejit/weights.h>
 
+#include <algorithm>
+#include <array>
 #include <bit>
 #include <cstring>
 
@@ -16,12 +18,29 @@ T load(const std::byte* p) {
   return value;
 }
 
-int field_at(const std::byte* words, int64_t word, int64_t shift, int bits) {
-  return static_cast<int>((load<uint32_t>(words + 4 * word) >> shift) & ((1u << bits) - 1));
-}
+/// The words that hold the stored zero points of one group, and where the fields lie in each of them.
+struct ZeroWords {
+  const std::byte* first = nullptr;
+  int64_t stride = 4;  // bytes between words
+  int per_word = 8;
+  uint32_t mask = 15;
+  uint32_t plus = 0;  // z - stored
+  std::array<int, 8> shifts{};
 
-/// Where AWQ keeps channel n of the eight in a word.
-constexpr int awq_shift(int64_t n) { return static_cast<int>(n % 8 / 2 * 4 + n % 2 * 16); }
+  uint32_t word(int64_t n) const { return load<uint32_t>(first + n / per_word * stride); }
+  uint32_t field(uint32_t word, int64_t i) const { return ((word >> shifts[static_cast<size_t>(i)]) & mask) + plus; }
+};
+
+ZeroWords zero_words(const Weights& w, int64_t group) {
+  ZeroWords z{.per_word = 32 / w.bits, .mask = (1u << w.bits) - 1};
+  const bool awq = w.zero_packing == ZeroPacking::n_words_awq;
+  for (int i = 0; i < z.per_word; ++i) z.shifts[static_cast<size_t>(i)] = awq ? i / 2 * 4 + i % 2 * 16 : i * w.bits;
+  if (w.zero_packing == ZeroPacking::n_words_minus_one) z.plus = 1;
+  const bool transposed = w.zero_packing == ZeroPacking::n_words_transposed;
+  if (transposed) z.stride = 4 * w.groups();
+  z.first = w.zeros.data() + 4 * (transposed ? group : group * (w.n / z.per_word));
+  return z;
+}
 
 uint32_t float_bits(const FloatMatrix& matrix, int64_t group, int64_t n) {
   const int64_t index = group * matrix.group_stride + n * matrix.channel_stride;
@@ -29,52 +48,79 @@ uint32_t float_bits(const FloatMatrix& matrix, int64_t group, int64_t n) {
   return load<uint16_t>(matrix.data + 2 * index);
 }
 
-/// The 6-bit scale and minimum of sub-block j of a Q4_K block: twelve bytes after d and dmin.
-struct SubBlock {
-  int scale;
-  int minimum;
-};
+constexpr size_t q4_k_groups = 8;  // of a block
 
-SubBlock q4_k_sub_block(const std::byte* block, int64_t j) {
-  const auto byte = [&](int64_t i) { return std::to_integer<int>(block[4 + i]); };
-  if (j < 4) return {.scale = byte(j) & 63, .minimum = byte(j + 4) & 63};
-  return {.scale = (byte(j + 4) & 15) | (byte(j - 4) >> 6 << 4), .minimum = (byte(j + 4) >> 4) | (byte(j) >> 6 << 4)};
+int64_t offset_in_block(BlockFloat which) { return which == BlockFloat::scale ? 0 : 2; }
+
+/// The scales or offsets of a Q4_K block. Twelve bytes after the two halves hold six bits of each group, scales and minimums
+/// alike: those of groups 0..3 lie in a word of their own; those of groups 4..7 in nibbles of the third word and in the two
+/// bits that the first four leave over.
+void read_q4_k(const std::byte* block, BlockFloat which, uint32_t* bits) {
+  const bool scale = which == BlockFloat::scale;
+  const auto own = load<uint32_t>(block + (scale ? 4 : 8));
+  const uint32_t nibbles = (load<uint32_t>(block + 12) >> (scale ? 0 : 4)) & 0x0f0f0f0fu;
+  const uint64_t sixes = (own & 0x3f3f3f3fu) | uint64_t{nibbles | ((own >> 2) & 0x30303030u)} << 32;
+  // The product of a half and six bits is exact in f32.
+  const float half = f16_to_f32(load<uint16_t>(block + offset_in_block(which)));
+  const float factor = scale ? half : -half;
+  for (size_t j = 0; j < q4_k_groups; ++j)
+    bits[j] = std::bit_cast<uint32_t>(factor * static_cast<float>(static_cast<int>(sixes >> (8 * j) & 63)));
 }
 
-float f16_at(const std::byte* p) { return f16_to_f32(load<uint16_t>(p)); }
+uint32_t block_float(const Weights& w, BlockFloat which, int64_t group, int64_t n) {
+  const BlockLayout& block = quant_format_of(w.packing).block;
+  const int64_t block_groups = block.k / w.group;
+  const std::byte* at = w.data.data() + n * row_bytes(w) + group / block_groups * block.bytes;
+  if (w.packing != Packing::q4_k) return load<uint16_t>(at + offset_in_block(which));
+  std::array<uint32_t, q4_k_groups> bits;
+  read_q4_k(at, which, bits.data());
+  return bits[static_cast<size_t>(group) % q4_k_groups];
+}
 
 }  // namespace
 
 Type Weights::scale_type() const { return quant_format_of(packing).scale_type.value_or(scales.type); }
 
 int read_zero(const Weights& w, int64_t group, int64_t n) {
-  const int64_t per_word = 32 / w.bits;
-  const int64_t word = group * (w.n / per_word) + n / per_word;
-  const int64_t shift = n % per_word * w.bits;
-  switch (w.zero_packing) {
-    case ZeroPacking::none: return w.zero;
-    case ZeroPacking::n_words: return field_at(w.zeros.data(), word, shift, w.bits);
-    case ZeroPacking::n_words_minus_one: return field_at(w.zeros.data(), word, shift, w.bits) + 1;
-    case ZeroPacking::n_words_awq: return field_at(w.zeros.data(), word, awq_shift(n), w.bits);
-    case ZeroPacking::n_words_transposed:
-      return field_at(w.zeros.data(), n / per_word * w.groups() + group, shift, w.bits);
+  if (w.zero_packing == ZeroPacking::none) return w.zero;
+  const ZeroWords words = zero_words(w, group);
+  return static_cast<int>(words.field(words.word(n), n % words.per_word));
+}
+
+void read_zeros(const Weights& w, int64_t group, int64_t n0, int64_t n_count, uint8_t* z) {
+  if (w.zero_packing == ZeroPacking::none) {
+    std::memset(z, w.zero, static_cast<size_t>(n_count));
+    return;
   }
-  return w.zero;
+  const ZeroWords words = zero_words(w, group);
+  for (int64_t n = n0; n < n0 + n_count;) {
+    const uint32_t word = words.word(n);
+    const int64_t first = n % words.per_word;
+    const int64_t end = std::min<int64_t>(words.per_word, first + n0 + n_count - n);
+    for (int64_t i = first; i < end; ++i) *z++ = static_cast<uint8_t>(words.field(word, i));
+    n += end - first;
+  }
 }
 
 uint32_t read_scale(const Weights& w, int64_t group, int64_t n) {
-  if (quant_format_of(w.packing).scales != ScaleLayout::in_blocks) return float_bits(w.scales, group, n);
-  const std::byte* block = block_of(w, group, n);
-  if (w.packing != Packing::q4_k) return load<uint16_t>(block);
-  return std::bit_cast<uint32_t>(f16_at(block) * static_cast<float>(q4_k_sub_block(block, group % 8).scale));
+  const bool in_blocks = quant_format_of(w.packing).scales == ScaleLayout::in_blocks;
+  return in_blocks ? block_float(w, BlockFloat::scale, group, n) : float_bits(w.scales, group, n);
 }
 
 uint32_t read_offset(const Weights& w, int64_t group, int64_t n) {
-  if (w.offsets.data != nullptr) return float_bits(w.offsets, group, n);
-  const std::byte* block = block_of(w, group, n);
-  if (w.packing != Packing::q4_k) return load<uint16_t>(block + 2);
-  // The product of a half and six bits is exact in f32.
-  return std::bit_cast<uint32_t>(-(f16_at(block + 2) * static_cast<float>(q4_k_sub_block(block, group % 8).minimum)));
+  const bool in_blocks = w.offsets.data == nullptr;
+  return in_blocks ? block_float(w, BlockFloat::offset, group, n) : float_bits(w.offsets, group, n);
+}
+
+void read_block_floats(const Weights& w, BlockFloat which, int64_t n, uint32_t* bits) {
+  const BlockLayout& block = quant_format_of(w.packing).block;
+  const std::byte* at = w.data.data() + n * row_bytes(w);
+  const uint32_t* const end = bits + w.groups();
+  if (w.packing == Packing::q4_k) {
+    for (; bits != end; bits += q4_k_groups, at += block.bytes) read_q4_k(at, which, bits);
+    return;
+  }
+  for (at += offset_in_block(which); bits != end; ++bits, at += block.bytes) *bits = load<uint16_t>(at);
 }
 
 }  // namespace tilejit

@@ -95,9 +95,4 @@ int64_t zeros_bytes(const Weights& w) {
   return -1;
 }
 
-const std::byte* block_of(const Weights& w, int64_t group, int64_t n) {
-  const QuantFormat& format = quant_format_of(w.packing);
-  return w.data.data() + n * row_bytes(w) + group * format.group / format.block.k * format.block.bytes;
-}
-
 }  // namespace tilejit

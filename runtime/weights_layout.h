@@ -1,4 +1,5 @@
-// Where the bits of one weight lie: the part of `read_tile` and `validate` that depends on the packing, as data.
+// Where the bits of one weight lie: the part of `read_tile` and `validate` that depends on the packing, as data; and the
+// readers of scales and zero points for whole rows of them.
 #pragma once
 
 #include <tilejit/weights.h>
@@ -26,7 +27,12 @@ int64_t data_bytes(const Weights& weights);
 /// Bytes that `zeros` must have, -1 when n does not fit the packing.
 int64_t zeros_bytes(const Weights& weights);
 
-/// Byte 0 of the block that holds group `group` of channel `n` (ggml formats).
-const std::byte* block_of(const Weights& weights, int64_t group, int64_t n);
+/// Scales or offsets of ggml formats, which lie at the head of their blocks.
+enum class BlockFloat : uint8_t { scale, offset };
+/// What read_scale or read_offset give for every group of channel n, one after another, finding each block once.
+void read_block_floats(const Weights& weights, BlockFloat which, int64_t n, uint32_t* bits);
+
+/// The low eight bits of what read_zero gives for n_count channels from n0, a word at a time.
+void read_zeros(const Weights& weights, int64_t group, int64_t n0, int64_t n_count, uint8_t* z);
 
 }  // namespace tilejit

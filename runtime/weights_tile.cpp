@@ -152,8 +152,9 @@ WordRun run_at(const Weights& w, int64_t k0, int64_t kk, int64_t k_count) {
 
 /// Asks for the cache lines that a later run of k_words or AWQ needs: consecutive k are pages apart, where no hardware
 /// prefetcher follows.
-void prefetch_lines(const std::byte* line, int64_t bytes) {
-  for (int64_t byte = 0; byte < bytes; byte += 64) __builtin_prefetch(line + byte);
+void prefetch_lines(const std::byte* first, int64_t bytes) {
+  for (int64_t byte = 0; byte < bytes; byte += 64) __builtin_prefetch(first + byte);
+  __builtin_prefetch(first + bytes - 1);  // nothing in a file is aligned: there may be a line more
 }
 
 int64_t stored_k(const Weights& w, int64_t position) {

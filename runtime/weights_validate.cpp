@@ -89,19 +89,17 @@ Result<void> check_permutation(const Weights& w) {
   return {};
 }
 
-/// A float is finite when its exponent bits are not all ones.
-bool is_finite(uint32_t bits, Type type) {
-  const uint32_t exponent = type == Type::f32 ? 0x7f800000u : type == Type::bf16 ? 0x7f80u : 0x7c00u;
-  return (bits & exponent) != exponent;
-}
+/// The exponent bits of a float; all ones when it is not finite.
+uint32_t exponent_mask(Type type) { return type == Type::f32 ? 0x7f800000u : type == Type::bf16 ? 0x7f80u : 0x7c00u; }
 
 /// Index of the first of `count` values that is not finite, -1 when all are.
 template <typename T>
 int64_t find_not_finite(const std::byte* values, int64_t count, int64_t stride, Type type) {
+  const uint32_t exponent = exponent_mask(type);
   for (int64_t i = 0; i < count; ++i) {
     T bits;
     std::memcpy(&bits, values + i * stride * static_cast<int64_t>(sizeof(T)), sizeof(T));
-    if (!is_finite(bits, type)) return i;
+    if ((bits & exponent) == exponent) return i;
   }
   return -1;
 }
@@ -130,12 +128,17 @@ Result<void> check_matrix(const Weights& w, const char* what, const FloatMatrix&
 
 Result<void> check_blocks(const Weights& w) {
   if (quant_format_of(w.packing).scales != ScaleLayout::in_blocks) return {};
+  std::vector<uint32_t> bits(static_cast<size_t>(w.groups()));
+  const uint32_t exponent = exponent_mask(w.scale_type());
+  const auto is_finite = [&](uint32_t value) { return (value & exponent) != exponent; };
   for (int64_t n = 0; n < w.n; ++n)
-    for (int64_t group = 0; group < w.groups(); ++group) {
-      if (!is_finite(read_scale(w, group, n), w.scale_type()))
-        return bad(w, "the scale of group {}, channel {} is not finite", group, n);
-      if (w.has_offsets() && !is_finite(read_offset(w, group, n), w.scale_type()))
-        return bad(w, "the offset of group {}, channel {} is not finite", group, n);
+    for (const BlockFloat which : {BlockFloat::scale, BlockFloat::offset}) {
+      if (which == BlockFloat::offset && !w.has_offsets()) continue;
+      read_block_floats(w, which, n, bits.data());
+      const auto found = std::find_if_not(bits.begin(), bits.end(), is_finite);
+      if (found == bits.end()) continue;
+      return bad(w, "the {} of group {}, channel {} is not finite", which == BlockFloat::scale ? "scale" : "offset",
+                 found - bits.begin(), n);
     }
   return {};
 }
@@ -152,8 +155,17 @@ Result<void> check_floats(const Weights& w) {
 /// 4-bit weights in bytes: the packers keep four bits, so that a wider value would change silently.
 Result<void> check_nibbles(const Weights& w) {
   if (w.packing != Packing::row_bytes || w.bits != 4) return {};
-  const auto fits = [](std::byte b) { return static_cast<uint8_t>(std::to_integer<unsigned>(b) + 8u) < 16; };
-  const auto found = std::find_if_not(w.data.begin(), w.data.end(), fits);
+  const auto excess = [](std::byte b) { return (std::to_integer<unsigned>(b) + 8u) & 0xf0u; };
+  // Runs of a fixed length, without a way out of the middle, are what the compiler turns into vector instructions.
+  constexpr size_t run = 4096;
+  size_t checked = 0;
+  for (; checked + run <= w.data.size(); checked += run) {
+    unsigned any = 0;
+    for (size_t i = 0; i < run; ++i) any |= excess(w.data[checked + i]);
+    if (any != 0) break;
+  }
+  const auto found = std::find_if(w.data.begin() + static_cast<int64_t>(checked), w.data.end(),
+                                  [&](std::byte b) { return excess(b) != 0; });
   if (found == w.data.end()) return {};
   const int64_t at = found - w.data.begin();
   return bad(w, "the weight of channel {}, k {} is {}; 4-bit weights are from -8 to 7", at / w.k, at % w.k,

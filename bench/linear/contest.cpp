@@ -96,6 +96,7 @@ Result<report::Row> Contestant::result(const measure::RoofTable& roofs) const {
   const measure::Bound bound = roofs.bound(threads_.max_threads, bytes, operations, peak_of(problem.dot));
   row.roof = bound.roof;
   row.roof_share = bound.seconds / summary.median;
+  row.read_share = roofs.bound(threads_.max_threads, bytes, 0, peak_of(problem.dot)).seconds / summary.median;
   TRY(report::fill_check(row, linear, copies_->first, a_, threads_));
   return row;
 }

@@ -15,8 +15,8 @@ namespace tilejit::bench {
 namespace {
 
 constexpr const char* tool = "bench_linear";
-constexpr std::string_view columns[] = {"problem", "threads", "compile us", "time us", "spread", "GB/s",
-                                        "GFLOP/s", "roof",    "share",      "rel_l2",  "ok",     "schedule"};
+constexpr std::string_view columns[] = {"problem", "threads", "compile us", "time us", "spread", "GB/s",    "GFLOP/s",
+                                        "roof",    "share",   "of read",    "rel_l2",  "ok",     "schedule"};
 
 void declare(CLI::App& app, Options& options) {
   app.add_option("problem", options.problems, "Problem lines")->required();

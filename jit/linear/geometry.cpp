@@ -65,16 +65,16 @@ bool sums_stay_in_registers(const Geometry& g) {
   return run.count * run.blocks <= expanded_blocks(g);
 }
 
-PackedShape packed_shape(const Problem& p, const Layout& layout) {
+PackedShape packed_shape(const Problem& resolved, const Layout& layout) {
   PackedShape s{};
   s.panel = layout.panel;
-  s.panels = ceil_div(ceil_div(p.n, layout.panel), layout.streams) * layout.streams;
-  s.group = p.group == -1 ? p.k : p.group;
-  s.groups = p.groups();
+  s.panels = ceil_div(ceil_div(resolved.n, layout.panel), layout.streams) * layout.streams;
+  s.group = resolved.group == -1 ? resolved.k : resolved.group;
+  s.groups = resolved.groups();
   s.group_blocks = ceil_div(s.group, layout.kk);
-  const int64_t last = p.k - (s.groups - 1) * s.group;
+  const int64_t last = resolved.k - (s.groups - 1) * s.group;
   s.blocks = (s.groups - 1) * s.group_blocks + ceil_div(last, layout.kk);
-  s.depth = p.dot == Dot::bf16 ? 2 : 1;
+  s.depth = resolved.dot == Dot::bf16 ? 2 : 1;
   s.padded_k = s.blocks * layout.kk;
   return s;
 }

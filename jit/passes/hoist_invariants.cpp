@@ -22,7 +22,7 @@ bool surely_runs(const Instr& loop) {
 class LoopBody {
  public:
   LoopBody(const ir::Kernel& kernel, size_t begin, size_t end)
-      : kernel_(kernel), begin_(begin), end_(end), writes_(kernel.values.size(), 0) {
+      : kernel_(kernel), begin_(begin), writes_(kernel.values.size(), 0) {
     for (size_t i = begin + 1; i < end; ++i) {
       const Instr& instr = kernel.body[i];
       if (instr.dst != Value::none) ++writes_[static_cast<size_t>(instr.dst)];
@@ -55,7 +55,7 @@ class LoopBody {
   }
 
   const ir::Kernel& kernel_;
-  size_t begin_, end_;
+  size_t begin_;
   std::vector<int32_t> writes_;
   std::vector<ir::BufferId> stored_;
   bool memory_moves_ = false;

@@ -31,6 +31,7 @@ struct Row {
   std::optional<double> gflops;
   std::optional<std::string> roof;
   std::optional<double> roof_share;
+  std::optional<double> read_share;  // information bytes per second, of the read roof whichever roof binds
   std::optional<double> rel_l2;
   std::optional<double> sqnr_db;
   std::optional<bool> ok;
