@@ -42,7 +42,7 @@ void Affine::add(Value var, int64_t coef) {
     }
     return;
   }
-  CHECK(size_ < max_terms, "an affine index has more than four variables");
+  CHECK(size_ < max_terms, "an affine index has more than six variables");
   std::move_backward(at, last, last + 1);
   *at = {var, coef};
   ++size_;

@@ -63,10 +63,10 @@ struct Term {
   bool operator==(const Term&) const = default;
 };
 
-/// constant + sum coef * var: at most four terms, sorted by var, no zero coefficient. `add` keeps that form.
+/// constant + sum coef * var: at most six terms, sorted by var, no zero coefficient. `add` keeps that form.
 class Affine {
  public:
-  static constexpr int max_terms = 4;
+  static constexpr int max_terms = 6;
 
   Affine() = default;
   Affine(int64_t constant) : constant_(constant) {}

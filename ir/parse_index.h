@@ -1,5 +1,5 @@
 // The arithmetic of tile IR text: indices, loop bounds, buffer dimensions, slices. All of it is linear: a product has at most
-// one variable, a sum at most four; numbers that leave 64 bits are errors.
+// one variable, a sum at most six; numbers that leave 64 bits are errors.
 #pragma once
 
 #include <tilejit/result.h>

@@ -20,6 +20,7 @@ namespace tilejit::ir {
 namespace {
 
 constexpr int most_tasks_loops = 3;
+constexpr int64_t most_copies = 4096;  // of the body of an unrolled loop
 constexpr size_t most_kernels = 3;
 constexpr int64_t most_step = std::numeric_limits<int32_t>::max();
 
@@ -36,9 +37,11 @@ class Verifier {
     const Instr* instr;
     size_t first_written;  // how much of order_ was written before the loop
     bool defines;          // what its body writes stays written after it
+    int64_t copies;        // of its body, when it and the loops around it are unrolled
   };
 
   void report(const Instr& instr, const std::string& rule);
+  int64_t copies_of(const Instr& loop);
   void report_kernel(const std::string& rule) {
     violations_.push_back({0, fmt::format("kernel {}: {}", kernel_.name, rule)});
   }
@@ -122,9 +125,22 @@ void Verifier::enter(size_t position) {
     report(loop, fmt::format("{} is in use already", name_of(loop.dst)));
   check_loop(loop, position);
   const bool keeps = loop.loop == LoopKind::serial || loop.loop == LoopKind::unrolled;
-  open_.push_back({&loop, order_.size(), keeps && ranges_.surely_runs(loop)});
+  open_.push_back({&loop, order_.size(), keeps && ranges_.surely_runs(loop), copies_of(loop)});
   ranges_.open(loop);
   if (exists(loop.dst)) role(loop.dst) = Role::open;
+}
+
+/// Copies that unrolling makes of a loop's body; more than the limit is reported and counted as one.
+int64_t Verifier::copies_of(const Instr& loop) {
+  const int64_t around = open_.empty() ? 1 : open_.back().copies;
+  if (loop.loop != LoopKind::unrolled || !loop.lo.is_constant() || !loop.hi.is_constant() || loop.step < 1)
+    return around;
+  const int64_t first = loop.lo.round(loop.lo.value.constant());
+  const int64_t past = loop.hi.round(loop.hi.value.constant());
+  const int64_t trips = past <= first ? 0 : (past - first - 1) / loop.step + 1;
+  if (trips <= most_copies / std::max<int64_t>(around, 1)) return around * trips;
+  report(loop, fmt::format("{} x {} copies of an unrolled body; at most {}", around, trips, most_copies));
+  return 1;
 }
 
 void Verifier::leave(size_t position) {

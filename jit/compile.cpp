@@ -23,10 +23,11 @@ constexpr std::array all_passes = {
 /// What a pass (or the builder) leaves must be legal; anything else is a bug of it.
 void check_stage(const ir::Program& program, std::string_view stage) {
   const std::vector<ir::Violation> violations = ir::verify(program);
-  if (violations.empty()) return;
+  const bool stage_is_legal = violations.empty();
+  if (stage_is_legal) return;
   std::string all = "after " + std::string(stage) + ":\n";
   for (const ir::Violation& v : violations) all += "  " + v.message + "\n";
-  CHECK(false, all + ir::print(program));
+  CHECK(stage_is_legal, all + ir::print(program));
 }
 
 }  // namespace

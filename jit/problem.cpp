@@ -167,6 +167,12 @@ int default_zero(Scheme scheme) {
 /// What `ks` may cut: the groups, or units of 128 k when one group covers all of k.
 int64_t segment_units(const Problem& p) { return p.group == -1 ? (p.k + 127) / 128 : p.groups(); }
 
+constexpr int most_uneven_segments = 16;  // each has code of its own; equal segments share one loop
+
+bool has_uneven_segments(const Problem& p) {
+  return segment_units(p) % p.ks != 0 || p.k % (p.group == -1 ? 128 : p.group) != 0;
+}
+
 /// Combinations that mean nothing on any target.
 Result<void> check(const Problem& p) {
   for (const auto& [name, value] : {std::pair{"n", p.n}, std::pair{"k", p.k}})
@@ -313,6 +319,18 @@ Result<void> can_implement(const Problem& p, const TargetFacts& target) {
                   [](Problem& q) { q.dot = Dot::automatic; });
   if (p.dot == Dot::bf16 && !target.has_dot_bf16)
     return refuse("dot=bf16 needs the vdpbf16ps instruction (AVX512_BF16)", [](Problem& q) { q.dot = Dot::fma; });
+  // Every group is padded to whole 32-bit words of weights, so that groups of few weights need more columns than k.
+  const int64_t word = 32 / p.weight_bits();
+  const int64_t group = std::min(p.group == -1 ? p.k : p.group, p.k);
+  const int64_t columns = p.groups() * ((group + word - 1) / word * word);
+  if (columns > max_size / 2)
+    return refuse(
+        fmt::format("k={} in groups of {} takes {} columns of activations, over {}", p.k, group, columns, max_size / 2),
+        [](Problem& q) { q.group = -1, q.k = std::min(q.k, max_size / 2), q.ks = 0; });
+  if (p.ks > most_uneven_segments && has_uneven_segments(p))
+    return refuse(fmt::format("ks={} cuts k={} into unequal segments, of which kernels have at most {}", p.ks, p.k,
+                              most_uneven_segments),
+                  [](Problem& q) { q.ks = most_uneven_segments; });
   for (const Epilogue e : p.epilogue)
     if (e != Epilogue::bias)
       return refuse(fmt::format("the epilogue {} has no kernels yet", name_of<Epilogue>(epilogue_names, e)),

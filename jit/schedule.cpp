@@ -46,11 +46,14 @@ bool parse_rows(std::string_view text, Loops& loops) {
   return hi == "*" || parse_integer(hi, loops.m_lo, Loops::no_limit, loops.m_hi);
 }
 
-Result<void> set_word(Schedule& s, std::string_view word) {
+Result<void> set_word(Schedule& s, std::string_view word, std::vector<std::string_view>& seen) {
   const size_t equals = word.find('=');
   if (equals == std::string_view::npos) return invalid(fmt::format("schedule: '{}' is not key=value", word));
   const std::string_view name = word.substr(0, equals);
   const std::string_view value = word.substr(equals + 1);
+  if (std::find(seen.begin(), seen.end(), name) != seen.end())
+    return invalid(fmt::format("schedule: the key '{}' is given twice", name));
+  seen.push_back(name);
   if (name == "expand") {
     if (value != "inplace" && value != "panel")
       return invalid(fmt::format("schedule: expand={} may be inplace or panel", value));
@@ -89,9 +92,7 @@ int panel_columns(const Layout& layout, const TargetFacts& target) {
 }
 
 /// Rows that fit the registers: all but the weight vectors and two temporaries hold accumulators.
-int most_rows(int columns, const TargetFacts& target) {
-  return std::clamp((target.registers - columns - 2) / columns, 1, 6);
-}
+int most_rows(int columns, int registers) { return std::clamp((registers - columns - 2) / columns, 1, 6); }
 
 Loops panel_loops(const Problem& problem, const Layout& layout, const TargetFacts& target, int64_t m_lo, int64_t m_hi,
                   int mr) {
@@ -124,13 +125,14 @@ Loops inplace_loops(const Layout& layout, int64_t m_lo, int64_t m_hi, int mr) {
 
 Result<Schedule> parse_schedule(std::string_view line) {
   Schedule s;
+  std::vector<std::string_view> seen;
   while (true) {
     const size_t start = line.find_first_not_of(" \t\r\n");
     if (start == std::string_view::npos) return s;
     line.remove_prefix(start);
     const std::string_view word = line.substr(0, line.find_first_of(" \t\r\n"));
     line.remove_prefix(word.size());
-    TRY(set_word(s, word));
+    TRY(set_word(s, word, seen));
   }
 }
 
@@ -158,11 +160,12 @@ Layout default_layout(const Problem& problem, const TargetFacts& target) {
 std::vector<Loops> default_loops(const Problem& problem, const Layout& layout, const TargetFacts& target) {
   std::vector<Loops> ranges;
   const int columns = vectors(layout.panel, target) * layout.streams;
-  const int most = most_rows(columns, target);
+  // Stored zero points take as many registers as the weights, and a temporary each while they are subtracted.
+  const int most = most_rows(columns, target.registers - (problem.zp == ZeroDomain::integer ? 2 * columns : 0));
   for (int mr = 1; mr <= most; ++mr) ranges.push_back(inplace_loops(layout, mr, mr, mr));
   // Where unpacking costs nothing beside the dot steps an expanded panel has no use; nor does one serve several streams.
   const bool inplace = target.unpacks_beside_dot || layout.streams > 1;
-  const int most_tile = inplace ? most : most_rows(vectors(panel_columns(layout, target), target), target);
+  const int most_tile = inplace ? most : most_rows(vectors(panel_columns(layout, target), target), target.registers);
   const auto add = [&](int64_t m_lo, int64_t m_hi, int mr) {
     ranges.push_back(inplace ? inplace_loops(layout, m_lo, m_hi, mr)
                              : panel_loops(problem, layout, target, m_lo, m_hi, mr));
@@ -195,6 +198,7 @@ Result<void> legal(const Problem& problem, const Schedule& schedule, const Targe
     require(loops.nr % target.lanes == 0,
             fmt::format("nr={} is not a multiple of {} (lanes of a zmm)", loops.nr, target.lanes));
     const int columns = vectors(loops.nr, target) * layout.streams;
+    // The sums of a chunk and its weights, which the innermost loop needs; the sums of segments may wait in spill slots.
     const int needed = loops.mr * columns + columns + 1;
     require(needed <= target.registers, fmt::format("mr={} nr={} streams={} needs {} vector registers of {}", loops.mr,
                                                     loops.nr, layout.streams, needed, target.registers));

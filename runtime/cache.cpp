@@ -1,10 +1,9 @@
 #include "runtime/cache.h"
 
-#include <fmt/format.h>
-
 #include <chrono>
-#include <exception>
 #include <utility>
+
+#include "runtime/exceptions.h"
 
 namespace tilejit {
 namespace {
@@ -14,9 +13,11 @@ int64_t elapsed_us(std::chrono::steady_clock::time_point start) {
 }
 
 /// Exceptions (exhausted memory) become errors here, so that those who wait for the compilation are always woken.
-Result<KernelCache::Handle> compile_once(const CacheKey& key, const KernelCache::Compile& compile) try {
-  return KernelCache::Handle(std::make_shared<const Executable>(TRY(compile())));
-} catch (const std::exception& e) { return resource(fmt::format("compiling failed: {}: {}", e.what(), key.text)); }
+Result<KernelCache::Handle> compile_once(const CacheKey& key, const KernelCache::Compile& compile) {
+  return guarded(key.text, [&]() -> Result<KernelCache::Handle> {
+    return KernelCache::Handle(std::make_shared<const Executable>(TRY(compile())));
+  });
+}
 
 }  // namespace
 
@@ -37,12 +38,13 @@ Result<KernelCache::Handle> KernelCache::get(const CacheKey& key, const Compile&
   Result<Handle> result = compile_once(key, compile);
   lock.lock();
   stats_.compile_us += elapsed_us(start);
-  if (result.ok()) insert(key, *result);
-  flight->result = result;
+  // Nothing throws until those who wait are woken; insert may.
+  flight->result = std::move(result);
   flight->done = true;
   flights_.erase(key);
   landed_.notify_all();
-  return result;
+  if (flight->result.ok()) insert(key, *flight->result);
+  return flight->result;
 }
 
 Result<KernelCache::Handle> KernelCache::wait(std::unique_lock<std::mutex>& lock, std::shared_ptr<Flight> flight) {
@@ -52,9 +54,11 @@ Result<KernelCache::Handle> KernelCache::wait(std::unique_lock<std::mutex>& lock
 }
 
 void KernelCache::insert(const CacheKey& key, Handle program) {
-  stats_.bytes += program->bytes;
-  entries_.emplace_front(key, std::move(program));
-  index_.emplace(key, entries_.begin());
+  Entries entry;  // joins the others last: when memory is exhausted, nothing has changed
+  entry.emplace_front(key, std::move(program));
+  index_.emplace(key, entry.begin());
+  stats_.bytes += entry.front().second->bytes;
+  entries_.splice(entries_.begin(), entry);
   evict();
 }
 

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <set>
 
+#include "runtime/exceptions.h"
 #include "runtime/gguf.h"
 #include "runtime/importers/import.h"
 #include "runtime/json_text.h"
@@ -35,10 +36,16 @@ constexpr std::array methods = {
 constexpr size_t max_config_bytes = size_t{4} << 20;
 constexpr int config_depth = 32;
 
-/// An empty object when there is no such file.
+/// What says how the layers are quantized, and the file that it is in.
+struct Quantization {
+  Json config;
+  std::string file;
+};
+
+/// Null when there is no such file.
 Result<Json> read_config_file(const std::string& path) {
   std::error_code ignored;
-  if (!std::filesystem::exists(path, ignored)) return Json(Json::object());
+  if (!std::filesystem::exists(path, ignored)) return Json();
   const auto file = TRY(MappedFile::open(path));
   if (file->bytes().size() > max_config_bytes)
     return invalid(
@@ -46,25 +53,39 @@ Result<Json> read_config_file(const std::string& path) {
   return parse_json<Json>(file->text(), path, config_depth);
 }
 
+/// A malformed configuration names its file; why a layer is not read does not.
+template <typename T>
+Result<T> in_file(const std::string& file, Result<T> result) {
+  if (!result.ok() && result.error().kind == ErrorKind::invalid) result.error().message.insert(0, file + ": ");
+  return result;
+}
+
 /// config.json's quantization_config, else quantize_config.json as a whole.
-Result<Json> read_quantization(const std::string& folder) {
-  const Json config = TRY(read_config_file(folder + "/config.json"));
+Result<Quantization> read_quantization(const std::string& folder) {
+  const std::string file = folder + "/config.json";
+  const std::string own_file = folder + "/quantize_config.json";
+  const Json config = TRY(read_config_file(file));
   for (const char* key : {"quantization_config", "compression_config"})
-    if (const Json* quantization = find(config, key); quantization != nullptr && quantization->is_object())
-      return *quantization;
-  Json own = TRY(read_config_file(folder + "/quantize_config.json"));
-  if (own.empty())
-    return unsupported(
-        fmt::format("{}: config.json has no quantization_config and there is no quantize_config.json; quantized "
-                    "checkpoints are read",
+    if (const Json* quantization = TRY(in_file(file, object_of(config, key))))
+      return Quantization{.config = *quantization, .file = file};
+  Json own = TRY(read_config_file(own_file));
+  if (!own.empty()) return Quantization{.config = std::move(own), .file = own_file};
+  if (config.is_null() && own.is_null())
+    return invalid(
+        fmt::format("{}: has no config.json and no quantize_config.json; a directory with one of them and "
+                    "safetensors files is read, or a .gguf file named by its own path",
                     folder));
-  return own;
+  return unsupported(
+      fmt::format("{}: {} and {}; quantized checkpoints are read", folder,
+                  config.is_null() ? "there is no config.json" : "config.json has no quantization_config",
+                  own.is_null() ? "there is no quantize_config.json" : "quantize_config.json is empty"));
 }
 
 Result<const Method*> find_method(const Json& quantization, const std::string& folder) {
   // AutoGPTQ's own file does not name its method; AutoAWQ's has zero_point, which GPTQ's never has.
   const std::string_view unnamed = find(quantization, "zero_point") != nullptr ? "awq" : "gptq";
-  const std::string name = text_of(quantization, "quant_method", text_of(quantization, "method", unnamed));
+  const std::string early = TRY(text_of(quantization, "method", unnamed));
+  const std::string name = TRY(text_of(quantization, "quant_method", early));
   std::string known;
   for (const Method& method : methods) {
     if (method.name == name) return &method;
@@ -103,19 +124,16 @@ Result<void> add_layer(Result<Layer> layer, const std::string& name, std::string
   return {};
 }
 
-Result<Layer> import_layer(const Method& method, const Json& config, const TensorSet& tensors,
+Result<Layer> import_layer(const Method& method, const Quantization& quantization, const TensorSet& tensors,
                            const std::string& name) {
-  const auto plan = method.plan(config, name);
-  if (!plan)
-    return Error{plan.error().kind, plan.error().kind == ErrorKind::invalid
-                                        ? fmt::format("layer '{}': {}", name, plan.error().message)
-                                        : plan.error().message};
-  return method.import(tensors, name, *plan);
+  const std::string where = fmt::format("{}: layer '{}'", quantization.file, name);
+  const LayerPlan plan = TRY(in_file(where, method.plan(quantization.config, name)));
+  return method.import(tensors, name, plan);
 }
 
 Result<Checkpoint> open_folder(const std::string& folder) {
-  const Json quantization = TRY(read_quantization(folder));
-  const Method& method = *TRY(find_method(quantization, folder));
+  const Quantization quantization = TRY(read_quantization(folder));
+  const Method& method = *TRY(in_file(quantization.file, find_method(quantization.config, folder)));
   const TensorSet tensors = TRY(read_safetensors_folder(folder));
   Checkpoint checkpoint{.path = folder, .layers = {}};
   for (const std::string& name : layer_names(tensors, method))
@@ -154,9 +172,11 @@ Result<Checkpoint> open_any(const std::string& path) {
 }  // namespace
 
 Result<Checkpoint> Checkpoint::open(const std::string& path) {
-  Result<Checkpoint> checkpoint = open_any(path);
-  if (!checkpoint) return Error{checkpoint.error().kind, one_line(checkpoint.error().message)};
-  return checkpoint;
+  return guarded("open", [&]() -> Result<Checkpoint> {
+    Result<Checkpoint> checkpoint = open_any(path);
+    if (!checkpoint) return Error{checkpoint.error().kind, one_line(checkpoint.error().message)};
+    return checkpoint;
+  });
 }
 
 }  // namespace tilejit

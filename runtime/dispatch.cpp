@@ -1,5 +1,6 @@
 #include "runtime/dispatch.h"
 
+#include <algorithm>
 #include <atomic>
 #include <mutex>
 #include <utility>
@@ -50,6 +51,25 @@ struct KernelCall {
   Failure* failure = nullptr;
 };
 
+bool reads_weights(const Kernel& kernel) {
+  const auto parameters = kernel.parameters();
+  return std::any_of(parameters.begin(), parameters.end(), [](const auto& p) { return p.operand == Operand::w; });
+}
+
+/// Whether the kernel's work is worth less than an OpenMP region. A fork and join cost 1.35 us at best; with the barriers
+/// and caches that cool down, two threads add 4 us to a small call, so each must have as much to do: 128 KiB to read, or
+/// 2^19 multiply-adds. Between one thread and all of them there is no step (see run_openmp).
+bool is_small(const Kernel& kernel, const Executable& program, const CallOperands& operands, int64_t m) {
+  constexpr int64_t shared_bytes = int64_t{2} * (int64_t{128} << 10);
+  constexpr int64_t shared_multiply_adds = int64_t{2} << 19;
+  const bool is_gemm = reads_weights(kernel);
+  int64_t bytes = is_gemm ? operands.weight_bytes : 0;
+  for (const Parameter& parameter : kernel.parameters())
+    if (parameter.operand == Operand::workspace)
+      bytes += buffer_bytes(program.workspace[static_cast<size_t>(parameter.workspace)], m);
+  return bytes < shared_bytes && (!is_gemm || m * operands.weights < shared_multiply_adds);
+}
+
 void run_task(void* context, int64_t task, int thread) {
   const auto& call = *static_cast<const KernelCall*>(context);
   if (call.failure->failed()) return;
@@ -96,7 +116,10 @@ Result<void> execute(const Executable& program, const CallOperands& operands, in
     call.failure = &failure;
     for (size_t p = 0; p < kernel.parameters().size(); ++p)
       call.buffers[p] = bind_parameter(kernel.parameters()[p], operands, buffers.data());
-    phases[i] = {.tasks = call.grid.tasks, .run = run_task, .context = &call};
+    phases[i] = {.tasks = call.grid.tasks,
+                 .run = run_task,
+                 .context = &call,
+                 .is_small = is_small(kernel, program, operands, m)};
   }
   run_phases({phases.data(), program.kernels.size()}, threads, thread_count);
   return std::move(failure).result();

@@ -20,6 +20,8 @@ struct CallOperands {
   std::array<std::byte*, operand_count> data{};
   int64_t a_stride = 0;
   int64_t out_stride = 0;
+  int64_t weight_bytes = 0;  // of all packed operands, and n * k: they say whether the call is worth sharing
+  int64_t weights = 0;
 };
 
 int64_t workspace_bytes(const Executable& program, int64_t m, int threads);

@@ -37,20 +37,45 @@ const Json* find(const Json& json, std::string_view key) {
   return found == json.end() || found->is_null() ? nullptr : &*found;
 }
 
-const Json* find(const Json& json, std::string_view key, std::string_view synonym) {
-  const Json* found = find(json, key);
-  return found != nullptr ? found : find(json, synonym);
+Error wrong_type(std::string_view key, const Json& value, std::string_view expected) {
+  constexpr size_t max_shown = 80;
+  std::string text = value.dump();
+  if (text.size() > max_shown) text = text.substr(0, max_shown) + "...";
+  return invalid(fmt::format("{}={} is not {}", key, text, expected));
 }
 
-std::string text_of(const Json& json, std::string_view key, std::string_view fallback) {
+Result<std::string> text_of(const Json& json, std::string_view key, std::string_view fallback) {
   const Json* found = find(json, key);
-  return std::string(found != nullptr && found->is_string() ? std::string_view(found->get_ref<const std::string&>())
-                                                            : fallback);
+  if (found == nullptr) return std::string(fallback);
+  if (!found->is_string()) return wrong_type(key, *found, "a string");
+  return found->get<std::string>();
 }
 
-std::optional<bool> truth_of(const Json& json, std::string_view key) {
+Result<std::optional<bool>> truth_of(const Json& json, std::string_view key) {
   const Json* found = find(json, key);
-  return found != nullptr && found->is_boolean() ? std::optional(found->get<bool>()) : std::nullopt;
+  if (found == nullptr) return std::optional<bool>();
+  if (!found->is_boolean()) return wrong_type(key, *found, "true or false");
+  return std::optional(found->get<bool>());
+}
+
+Result<std::optional<int64_t>> integer_of(const Json& json, std::string_view key) {
+  const Json* found = find(json, key);
+  if (found == nullptr) return std::optional<int64_t>();
+  const std::optional<int64_t> value = integer_of(*found);
+  if (!value) return wrong_type(key, *found, "an integer");
+  return value;
+}
+
+Result<const Json*> object_of(const Json& json, std::string_view key) {
+  const Json* found = find(json, key);
+  if (found != nullptr && !found->is_object()) return wrong_type(key, *found, "an object");
+  return found;
+}
+
+Result<const Json*> array_of(const Json& json, std::string_view key) {
+  const Json* found = find(json, key);
+  if (found != nullptr && !found->is_array()) return wrong_type(key, *found, "an array");
+  return found;
 }
 
 }  // namespace tilejit

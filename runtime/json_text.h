@@ -30,11 +30,15 @@ std::optional<int64_t> integer_of(const J& json) {
 
 /// The member of an object, or null when `json` is no object, has no such member, or it is JSON's null.
 const Json* find(const Json& json, std::string_view key);
-/// The first of two spellings of one key that is there.
-const Json* find(const Json& json, std::string_view key, std::string_view synonym);
-/// The member's text, or `fallback` when it is absent or not a string.
-std::string text_of(const Json& json, std::string_view key, std::string_view fallback);
-/// The member's truth; none when it is absent or not a boolean.
-std::optional<bool> truth_of(const Json& json, std::string_view key);
+
+/// Members by type, for configurations: a member of another type is `invalid`, naming its key, its value and the type.
+/// `optional` and pointers are empty, and `fallback` is given, when the member is absent or JSON's null.
+Result<std::string> text_of(const Json& json, std::string_view key, std::string_view fallback);
+Result<std::optional<bool>> truth_of(const Json& json, std::string_view key);
+Result<std::optional<int64_t>> integer_of(const Json& json, std::string_view key);
+Result<const Json*> object_of(const Json& json, std::string_view key);
+Result<const Json*> array_of(const Json& json, std::string_view key);
+/// The error of those above, for members whose type is checked elsewhere.
+Error wrong_type(std::string_view key, const Json& value, std::string_view expected);
 
 }  // namespace tilejit

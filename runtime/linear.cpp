@@ -6,7 +6,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <deque>
-#include <exception>
 #include <mutex>
 #include <utility>
 
@@ -17,6 +16,7 @@
 #include "runtime/arena.h"
 #include "runtime/cache.h"
 #include "runtime/dispatch.h"
+#include "runtime/exceptions.h"
 #include "runtime/pack.h"
 #include "runtime/threads.h"
 #include "targets/targets.h"
@@ -25,6 +25,7 @@ namespace tilejit {
 namespace {
 
 constexpr int64_t max_m = int64_t{1} << 30;  // as in a problem line; byte counts then fit 64 bits
+constexpr int64_t max_stride = int64_t{1} << 40;
 
 /// A range of m and its program, which is compiled by the first call that needs it and then found without a lock.
 struct Range {
@@ -60,14 +61,26 @@ Result<void> check_m(int64_t m) {
   return {};
 }
 
+/// A matrix of m rows of `length` elements, `stride` elements apart.
+Result<void> check_stride(std::string_view name, std::string_view matrix, int64_t stride, std::string_view dimension,
+                          int64_t length, Type type, int64_t m) {
+  if (stride < length)
+    return invalid(
+        fmt::format("{}={} is shorter than a row of {}, {}={} elements", name, stride, matrix, dimension, length));
+  if (stride > max_stride)
+    return invalid(fmt::format("{}={} is more than {} elements between rows of {}", name, stride, max_stride, matrix));
+  int64_t bytes = 0;
+  if (__builtin_mul_overflow(m, bytes_of(type, stride), &bytes))
+    return invalid(fmt::format("{}={} with m={}: {} spans more bytes than 64 bits count", name, stride, m, matrix));
+  return {};
+}
+
 Result<void> check_call(const LinearCall& call, const Problem& problem) {
   TRY(check_m(call.m));
   if (call.a == nullptr || call.out == nullptr)
     return invalid(fmt::format("{} is null", call.a == nullptr ? "a" : "out"));
-  if (call.lda < problem.k)
-    return invalid(fmt::format("lda={} is shorter than a row of a, k={} elements", call.lda, problem.k));
-  if (call.ldo < problem.n)
-    return invalid(fmt::format("ldo={} is shorter than a row of out, n={} elements", call.ldo, problem.n));
+  TRY(check_stride("lda", "a", call.lda, "k", problem.k, problem.a, call.m));
+  TRY(check_stride("ldo", "out", call.ldo, "n", problem.n, problem.out, call.m));
   if (reinterpret_cast<uintptr_t>(call.workspace) % ArenaLease::alignment != 0) {
     return invalid(fmt::format("workspace {} is not {}-byte aligned", fmt::ptr(call.workspace), ArenaLease::alignment));
   }
@@ -126,6 +139,7 @@ struct Linear::State {
   /// The program for m, compiled when this is its first use.
   Result<const Executable*> program(int64_t m);
   Result<const Executable*> compile_range(Range& range);
+  Result<void> run(const LinearCall& call);
 };
 
 Result<const Executable*> Linear::State::program(int64_t m) {
@@ -185,52 +199,61 @@ Linear& Linear::operator=(Linear&&) noexcept = default;
 Linear::~Linear() = default;
 const LinearInfo& Linear::info() const { return state_->info; }
 
-Result<Linear> Linear::create(std::string_view problem, const Weights& weights, const LinearOptions& options) try {
-  auto state = State::make(problem, weights, options);
-  if (!state.ok()) {
-    Error error = with_layer(weights, std::move(state.error()));
-    if (prints_dispatch())
-      fmt::print(stderr, "tilejit: refused '{}' target={}: {}\n", problem, options.target, error.message);
-    return error;
-  }
-  if (prints_dispatch()) print_created(weights, (*state)->info);
-  return Linear(std::move(*state));
-} catch (const std::exception& e) {
-  return with_layer(weights, resource(fmt::format("creating '{}' failed: {}", problem, e.what())));
+Result<Linear> Linear::create(std::string_view problem, const Weights& weights, const LinearOptions& options) {
+  return guarded("create", [&]() -> Result<Linear> {
+    auto state = guarded("create", [&] { return State::make(problem, weights, options); });
+    if (!state.ok()) {
+      Error error = with_layer(weights, std::move(state.error()));
+      if (prints_dispatch())
+        fmt::print(stderr, "tilejit: refused '{}' target={}: {}\n", problem, options.target, error.message);
+      return error;
+    }
+    if (prints_dispatch()) print_created(weights, (*state)->info);
+    return Linear(std::move(*state));
+  });
 }
 
 Result<int64_t> Linear::workspace_bytes(int64_t m, int max_threads) const {
-  TRY(check_m(m));
-  const int count = TRY(thread_count({.max_threads = max_threads, .parallel_for = {}}));
-  return tilejit::workspace_bytes(*TRY(state_->program(m)), m, count);
+  return guarded("workspace_bytes", [&]() -> Result<int64_t> {
+    TRY(check_m(m));
+    const int count = TRY(thread_count({.max_threads = max_threads, .parallel_for = {}}));
+    return tilejit::workspace_bytes(*TRY(state_->program(m)), m, count);
+  });
 }
 
 Result<void> Linear::run(const LinearCall& call) const {
-  const State& state = *state_;
-  TRY(check_call(call, state.problem));
-  const Threads& threads = call.threads != nullptr ? *call.threads : state.threads;
-  const int count = TRY(thread_count(threads));
-  const Executable& program = *TRY(state_->program(call.m));
+  return guarded("run", [&] { return state_->run(call); });
+}
 
-  CallOperands operands{.data = state.packed.operands,
-                        .a_stride = bytes_of(state.problem.a, call.lda),
-                        .out_stride = bytes_of(state.problem.out, call.ldo)};
+Result<void> Linear::State::run(const LinearCall& call) {
+  TRY(check_call(call, problem));
+  const Threads& used = call.threads != nullptr ? *call.threads : threads;
+  const int count = TRY(thread_count(used));
+  const Executable& executable = *TRY(program(call.m));
+
+  CallOperands operands{.data = packed.operands,
+                        .a_stride = bytes_of(problem.a, call.lda),
+                        .out_stride = bytes_of(problem.out, call.ldo),
+                        .weight_bytes = packed.bytes,
+                        .weights = problem.n * problem.k};
   // Kernels only read `a`; a buffer argument has one pointer type for both directions.
   operands.data[static_cast<size_t>(Operand::a)] = static_cast<std::byte*>(const_cast<void*>(call.a));
   operands.data[static_cast<size_t>(Operand::out)] = static_cast<std::byte*>(call.out);
   if (call.workspace != nullptr) {
-    return execute(program, operands, call.m, static_cast<std::byte*>(call.workspace), threads, count);
+    return execute(executable, operands, call.m, static_cast<std::byte*>(call.workspace), used, count);
   }
-  const int64_t bytes = tilejit::workspace_bytes(program, call.m, count);
+  const int64_t bytes = tilejit::workspace_bytes(executable, call.m, count);
   const ArenaLease arena(bytes);
   if (arena.data() == nullptr) return resource(fmt::format("no memory for {} bytes of workspace, m={}", bytes, call.m));
-  return execute(program, operands, call.m, arena.data(), threads, count);
+  return execute(executable, operands, call.m, arena.data(), used, count);
 }
 
 Result<void> can_implement(std::string_view problem, std::string_view target) {
-  const Target* executing = TRY(find_executing_target(target));
-  TRY(resolve_line(problem, *executing));
-  return {};
+  return guarded("can_implement", [&]() -> Result<void> {
+    const Target* executing = TRY(find_executing_target(target));
+    TRY(resolve_line(problem, *executing));
+    return {};
+  });
 }
 
 const char* version() { return TILEJIT_VERSION; }

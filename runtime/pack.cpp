@@ -36,7 +36,7 @@ struct Plan {
   std::array<int, max_kk> k_of{};  // the k of element e of a word
   std::array<std::byte*, operand_count> operands{};
   std::vector<uint8_t> tiles;    // one tile per thread
-  std::vector<uint32_t> values;  // a float for each group of a channel per thread
+  std::vector<uint32_t> values;  // a float for each group of a channel per thread; empty unless floats lie in blocks
 
   std::byte* at(Operand operand) const { return operands[static_cast<size_t>(operand)]; }
 };
@@ -148,6 +148,10 @@ void pack_matrix(const Plan& plan, int64_t panel, Operand operand, const FloatMa
   }
 }
 
+bool has_block_floats(const Weights& w) {
+  return w.scales.data == nullptr || (w.has_offsets() && w.offsets.data == nullptr);
+}
+
 /// Those that lie in the blocks of ggml formats, in the order of the blocks.
 template <typename T>
 void pack_block_floats(const Plan& plan, int64_t panel, Operand operand, BlockFloat which, uint32_t* values) {
@@ -177,7 +181,7 @@ void pack_panel(void* context, int64_t panel, int thread) {
   Plan& plan = *static_cast<Plan*>(context);
   if (panel * plan.shape.panel >= plan.weights.n) return;  // rounding up to whole streams: the mapping is zero already
   pack_weights(plan, panel, plan.tiles.data() + thread * tile_k * plan.tile_stride);
-  uint32_t* const values = plan.values.data() + thread * plan.shape.groups;
+  uint32_t* const values = plan.values.empty() ? nullptr : plan.values.data() + thread * plan.shape.groups;
   if (bytes_of(plan.problem.s, 1) == 2)
     pack_floats<uint16_t>(plan, panel, values);
   else
@@ -304,7 +308,7 @@ Result<PackedWeights> pack(const Weights& weights, const Problem& resolved, cons
   const int steps = layout.kk / plan.shape.depth;
   for (int e = 0; e < layout.kk; ++e) plan.k_of[static_cast<size_t>(e)] = e % steps * plan.shape.depth + e / steps;
   plan.tiles.resize(static_cast<size_t>(count * tile_k * plan.tile_stride));
-  plan.values.resize(static_cast<size_t>(count * plan.shape.groups));
+  if (has_block_floats(weights)) plan.values.resize(static_cast<size_t>(count * plan.shape.groups));
 
   const Phase phase{.tasks = plan.shape.panels, .run = pack_panel, .context = &plan};
   run_phases({&phase, 1}, threads, count);

@@ -34,6 +34,8 @@ void take_tasks(const Phase& phase, Counter& counter, int count, int thread) {
   }
 }
 
+/// All `count` threads, however few the tasks: libgomp ends the threads that a smaller region leaves out, and a later call
+/// would start them again.
 void run_openmp(std::span<const Phase> phases, int count) {
   CHECK(phases.size() <= max_phases, "more phases than a program has kernels");
   std::array<Counter, max_phases> counters;
@@ -61,16 +63,13 @@ Result<int> thread_count(const Threads& threads) {
 }
 
 void run_phases(std::span<const Phase> phases, const Threads& threads, int count) {
-  int64_t widest = 0;
-  for (const Phase& phase : phases) widest = std::max(widest, phase.tasks);
-  if (count == 1 || widest <= 1) {
+  const bool openmp = !threads.parallel_for;
+  const auto is_shared = [&](const Phase& phase) { return phase.tasks > 1 && !(openmp && phase.is_small); };
+  if (count == 1 || std::none_of(phases.begin(), phases.end(), is_shared)) {
     for (const Phase& phase : phases) run_serial(phase);
     return;
   }
-  if (!threads.parallel_for) {
-    run_openmp(phases, static_cast<int>(std::min<int64_t>(count, widest)));
-    return;
-  }
+  if (openmp) return run_openmp(phases, count);
   for (const Phase& phase : phases) {
     if (phase.tasks <= 1) {
       run_serial(phase);

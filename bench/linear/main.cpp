@@ -85,7 +85,5 @@ int main(int argc, char** argv) {
   CLI::App app("Linear layers against this machine's roofs", bench::tool);
   bench::Options options;
   bench::declare(app, options);
-  if (const auto status = report::parse_arguments(app, argc, argv)) return *status;
-  const auto status = bench::bench(options);
-  return status ? *status : report::fail(bench::tool, status.error());
+  return report::run_main(app, argc, argv, [&] { return bench::bench(options); });
 }

@@ -167,6 +167,19 @@ class Gemm {
     for (int64_t i = total / unroll * unroll; i < total; ++i) body(Affine(i));
   }
 
+  /// body(segment) for every segment of k in ascending order.
+  template <typename Body>
+  void for_segments(Body body) {
+    segment_ = 0;
+    if (g.repeats > 1) segment_ = Affine::of(b.for_loop(LoopKind::serial, "seg", 0, g.repeats));
+    for (const std::vector<Run>& segment : g.segments) body(segment);
+    if (g.repeats > 1) b.end();
+  }
+
+  Affine first_scale(const Run& run) const { return segment_ * g.stride.scale + run.scale; }
+  Affine first_sum(const Run& run) const { return segment_ * g.stride.sum + run.sum; }
+  Affine first_block(const Run& run) const { return segment_ * g.stride.block + run.block; }
+
   /// body(j) for the dot steps of a word.
   template <typename Body>
   void for_steps(Body body) {
@@ -180,12 +193,12 @@ class Gemm {
     open_columns();
     if (g.p.ks > 1)
       for (const Panel& r : panels_) b.fill(r.total, 0);
-    for (const std::vector<Run>& segment : g.segments) {
+    for_segments([&](const std::vector<Run>& segment) {
       for (const Panel& r : panels_) b.fill(r.acc, 0);
       for (const Run& run : segment) inplace_run(run);
       if (g.p.ks > 1)
         for (const Panel& r : panels_) b.elementwise(Op::add, r.total, r.total, r.acc);
-    }
+    });
     for (int s = 0; s < g.layout.streams; ++s) epilogue(s);
     close_columns();
     b.end();
@@ -195,10 +208,10 @@ class Gemm {
     const Affine c = Affine::of(b.for_loop(LoopKind::serial, "g", 0, run.count));
     for (int s = 0; s < g.layout.streams; ++s) {
       b.fill(panels_[static_cast<size_t>(s)].part, 0);
-      load_zero(s, c + run.scale);
+      load_zero(s, c + first_scale(run));
     }
-    for_blocks(run.blocks, [&](const Affine& block) { inplace_block(c * run.blocks + run.block + block); });
-    for (int s = 0; s < g.layout.streams; ++s) scale(s, c + run.scale, c + run.sum);
+    for_blocks(run.blocks, [&](const Affine& block) { inplace_block(c * run.blocks + first_block(run) + block); });
+    for (int s = 0; s < g.layout.streams; ++s) scale(s, c + first_scale(run), c + first_sum(run));
     b.end();
   }
 
@@ -241,17 +254,17 @@ class Gemm {
     const Panel& r = panels_[0];
     row_block_ = Affine::of(b.for_loop(LoopKind::tasks, "mb", 0, blocks));
     if (g.p.ks > 1) clear(totals_, r.total);
-    for (const std::vector<Run>& segment : g.segments) {
+    for_segments([&](const std::vector<Run>& segment) {
       if (!direct) clear(accs_, r.acc);
       for (const Run& run : segment) expanded_run(run, direct);
-      if (g.p.ks > 1)
-        for_rows([&] {
-          restore(totals_, r.total);
-          restore(accs_, r.acc);
-          b.elementwise(Op::add, r.total, r.total, r.acc);
-          save(totals_, r.total);
-        });
-    }
+      if (g.p.ks == 1) return;
+      for_rows([&] {
+        restore(totals_, r.total);
+        restore(accs_, r.acc);
+        b.elementwise(Op::add, r.total, r.total, r.acc);
+        save(totals_, r.total);
+      });
+    });
     if (!direct)
       for_rows([&] {
         restore(g.p.ks > 1 ? totals_ : accs_, r.total);
@@ -272,8 +285,8 @@ class Gemm {
     }
     open_columns();
     Affine c = Affine::of(b.for_loop(LoopKind::serial, "g", 0, count));
-    load_zero(0, first + c + run.scale);
-    expand(c * run.blocks, (first + c) * run.blocks + run.block, run.blocks);
+    load_zero(0, first + c + first_scale(run));
+    expand(c * run.blocks, (first + c) * run.blocks + first_block(run), run.blocks);
     b.end();
     close_columns();
     const Panel& r = panels_[0];
@@ -284,8 +297,8 @@ class Gemm {
         restore(accs_, r.acc);
       c = Affine::of(b.for_loop(LoopKind::serial, "g", 0, count));
       b.fill(r.part, 0);
-      dot_blocks(c * run.blocks, (first + c) * run.blocks + run.block, run.blocks);
-      scale(0, first + c + run.scale, first + c + run.sum);
+      dot_blocks(c * run.blocks, (first + c) * run.blocks + first_block(run), run.blocks);
+      scale(0, first + c + first_scale(run), first + c + first_sum(run));
       b.end();
       if (direct)
         epilogue(0);
@@ -306,9 +319,9 @@ class Gemm {
       blocks = Bound(first * -1 + run.blocks);
       blocks.limit = most;
     }
-    const Affine global = c * run.blocks + first + run.block;
+    const Affine global = c * run.blocks + first + first_block(run);
     open_columns();
-    load_zero(0, c + run.scale);
+    load_zero(0, c + first_scale(run));
     expand(0, global, blocks);
     close_columns();
     for_rows([&] {
@@ -320,7 +333,7 @@ class Gemm {
     for_rows([&] {
       restore(accs_, r.acc);
       restore(parts_, r.part);
-      scale(0, c + run.scale, c + run.sum);
+      scale(0, c + first_scale(run), c + first_sum(run));
       save(accs_, r.acc);
     });
     b.end();
@@ -386,7 +399,7 @@ class Gemm {
   Channel scale_, zero_, offset_, bias_;
   Value x_, u_, a_sum_ = Value::none, y_ = Value::none;
   std::vector<Panel> panels_;
-  Affine panel_, column_, row_, local_row_, row_block_;
+  Affine panel_, column_, row_, local_row_, row_block_, segment_;
 };
 
 }  // namespace

@@ -27,12 +27,30 @@ std::vector<std::vector<Run>> cut_segments(const Problem& p, const PackedShape& 
   return result;
 }
 
+/// Segments that differ by equal steps only, which one loop describes.
+bool alike(const std::vector<std::vector<Run>>& segments) {
+  for (size_t i = 0; i < segments.size(); ++i) {
+    if (segments[i].size() != 1) return false;
+    const Run& run = segments[i][0];
+    const Run& first = segments[0][0];
+    if (run.count != first.count || run.blocks != first.blocks) return false;
+  }
+  return segments.size() > 1;
+}
+
 }  // namespace
 
 Geometry::Geometry(const Problem& problem, const Schedule& schedule)
     : p(problem), layout(schedule.layout), loops(schedule.loops), shape(packed_shape(p, layout)),
       segments(cut_segments(p, shape, layout.kk)), operand(p.dot == Dot::bf16 ? Type::bf16 : Type::f32),
       depth(shape.depth), steps(layout.kk / depth), sums(p.group == -1 ? p.ks : shape.groups) {
+  if (alike(segments)) {
+    const Run& first = segments[0][0];
+    const Run& second = segments[1][0];
+    repeats = p.ks;
+    stride = {second.scale - first.scale, second.sum - first.sum, 0, second.block - first.block, 0};
+    segments.resize(1);
+  }
   // An odd number of cache lines a row, so that the rows of a register tile never fall into the same L1 sets. The extra word
   // takes the end of a copied vector that starts on an odd word.
   const int64_t line = 64 * 8 / bits_of(operand);
@@ -60,7 +78,7 @@ int64_t expanded_blocks(const Geometry& g) {
 }
 
 bool sums_stay_in_registers(const Geometry& g) {
-  if (g.segments.size() != 1 || g.segments[0].size() != 1) return false;
+  if (g.p.ks != 1 || g.segments[0].size() != 1) return false;
   const Run& run = g.segments[0][0];
   return run.count * run.blocks <= expanded_blocks(g);
 }

@@ -26,11 +26,14 @@ struct Geometry {
   const Layout& layout;
   const Loops& loops;
   PackedShape shape;
-  std::vector<std::vector<Run>> segments;  // of k, ascending; each a list of runs
-  Type operand;                            // of a dot step
-  int depth;                               // k of a dot step
-  int steps;                               // dot steps of a word
-  int64_t sums;                            // columns of asum
+  /// Segments of k, ascending, each a list of runs; when all are alike only the first, which a loop over `repeats` moves on.
+  std::vector<std::vector<Run>> segments;
+  int64_t repeats = 1;
+  Run stride{};  // from a repeated segment to the next: scale, sum and block
+  Type operand;  // of a dot step
+  int depth;     // k of a dot step
+  int steps;     // dot steps of a word
+  int64_t sums;  // columns of asum
   int64_t ap_columns;
 
   bool has_c() const { return p.zp == ZeroDomain::floating; }

@@ -53,9 +53,7 @@ class Prepare {
       const int64_t rest = g.p.k - full * g.p.group;
       if (rest > 0) copy(full * g.p.group, full * columns, rest, g.shape.padded_k - full * columns, true);
     }
-    if (g.has_c())
-      for (const std::vector<Run>& segment : g.segments)
-        for (const Run& run : segment) sum_chunks(run);
+    if (g.has_c()) sum_segments();
     b.end();
     return b.take();
   }
@@ -98,8 +96,16 @@ class Prepare {
     b.end();
   }
 
+  void sum_segments() {
+    Affine segment = 0;
+    if (g.repeats > 1) segment = Affine::of(b.for_loop(LoopKind::serial, "seg", 0, g.repeats));
+    for (const std::vector<Run>& runs : g.segments)
+      for (const Run& run : runs) sum_chunks(run, segment);
+    if (g.repeats > 1) b.end();
+  }
+
   /// asum[row, chunk] = the f32 sum of a over the chunk, ascending; the padding adds zeros.
-  void sum_chunks(const Run& run) {
+  void sum_chunks(const Run& run, const Affine& segment) {
     const TileType column{Type::f32, {g.loops.mr, 1, 1}};
     const Value sum = b.tile("sum", column);
     const Value x = b.tile("x", {g.operand, column.shape});
@@ -107,12 +113,13 @@ class Prepare {
     const Value c = b.for_loop(LoopKind::serial, "c", 0, run.count);
     b.fill(sum, 0);
     const int64_t columns = run.blocks * g.layout.kk;
+    const Affine first = segment * g.stride.block + run.block;
     const Value k = b.for_loop(LoopKind::serial, "k", 0, columns);
-    b.load(x, ap_, rows_at(Affine(run.block * g.layout.kk) + Affine::of(c, columns) + Affine::of(k)));
+    b.load(x, ap_, rows_at(first * g.layout.kk + Affine::of(c, columns) + Affine::of(k)));
     if (x != wide) b.elementwise(Op::convert, wide, x);
     b.elementwise(Op::add, sum, sum, wide);
     b.end();
-    b.store(asum_, rows_at(Affine(run.sum) + Affine::of(c)), sum);
+    b.store(asum_, rows_at(segment * g.stride.sum + run.sum + Affine::of(c)), sum);
     b.end();
   }
 

@@ -20,15 +20,18 @@ struct Settings {
 
 /// Takes the keys that `json` has; w_bit and q_group_size are the older spellings.
 Result<void> apply(const Json& json, Settings& settings) {
-  for (const auto& [key, synonym, value] :
-       {std::tuple{"bits", "w_bit", &settings.bits}, std::tuple{"group_size", "q_group_size", &settings.group}})
-    if (const Json* found = find(json, key, synonym)) {
-      *value = integer_of(*found);
-      if (!*value) return invalid(fmt::format("quantization config: {}={} is not an integer", key, found->dump()));
-    }
-  if (const auto symmetric = truth_of(json, "sym")) settings.symmetric = symmetric;
-  settings.data_type = text_of(json, "data_type", settings.data_type);
+  for (const auto& [key, value] :
+       {std::tuple{"w_bit", &settings.bits}, std::tuple{"bits", &settings.bits},
+        std::tuple{"q_group_size", &settings.group}, std::tuple{"group_size", &settings.group}})
+    if (const auto number = TRY(integer_of(json, key))) *value = number;
+  if (const auto symmetric = TRY(truth_of(json, "sym"))) settings.symmetric = symmetric;
+  settings.data_type = TRY(text_of(json, "data_type", settings.data_type));
   return {};
+}
+
+Result<void> apply_overrides(const std::string& name, const Json& overrides, Settings& settings) {
+  if (!overrides.is_object()) return wrong_type(name, overrides, "an object");
+  return apply(overrides, settings);
 }
 
 /// A plan for format row `row`, which supports the settings, or why not.
@@ -55,26 +58,26 @@ Result<LayerPlan> make_plan(const Settings& settings, std::string_view row, std:
 
 /// GPTQModel's `dynamic`: the first pattern that matches decides; "-:" leaves the layer unquantized.
 Result<void> apply_dynamic(const Json& config, const std::string& layer, Settings& settings) {
-  const Json* dynamic = find(config, "dynamic");
-  if (dynamic == nullptr || !dynamic->is_object()) return {};
+  const Json* dynamic = TRY(object_of(config, "dynamic"));
+  if (dynamic == nullptr) return {};
   for (const auto& [key, overrides] : dynamic->items()) {
     const bool is_excluded = key.starts_with("-:");
     const std::string pattern = is_excluded || key.starts_with("+:") ? key.substr(2) : key;
     if (!TRY(matches(pattern, layer, Anchor::start))) continue;
     if (is_excluded)
       return unsupported(fmt::format("dynamic excludes the layer by '{}', yet it is stored quantized", key));
-    return apply(overrides, settings);
+    return apply_overrides(key, overrides, settings);
   }
   return {};
 }
 
 /// AutoRound's `extra_config`: the layer's own name wins over patterns; 16 bits leave the layer unquantized.
 Result<void> apply_extra(const Json& config, const std::string& layer, Settings& settings) {
-  const Json* extra = find(config, "extra_config");
-  if (extra == nullptr || !extra->is_object()) return {};
-  if (const Json* own = find(*extra, layer)) return apply(*own, settings);
+  const Json* extra = TRY(object_of(config, "extra_config"));
+  if (extra == nullptr) return {};
+  if (const Json* own = find(*extra, layer)) return apply_overrides(layer, *own, settings);
   for (const auto& [key, overrides] : extra->items())
-    if (is_pattern(key) && TRY(matches(key, layer, Anchor::anywhere))) return apply(overrides, settings);
+    if (is_pattern(key) && TRY(matches(key, layer, Anchor::anywhere))) return apply_overrides(key, overrides, settings);
   return {};
 }
 
@@ -84,13 +87,27 @@ std::string lower_case(std::string text) {
   return text;
 }
 
+/// AWQ leaves the modules unquantized whose name has one of these texts in it.
+Result<void> check_excluded(const Json& config, const std::string& layer) {
+  constexpr const char* key = "modules_to_not_convert";
+  const Json* excluded = TRY(array_of(config, key));
+  if (excluded == nullptr) return {};
+  for (const Json& entry : *excluded) {
+    if (!entry.is_string()) return wrong_type(fmt::format("an entry of {}", key), entry, "a string");
+    if (layer.find(entry.get_ref<const std::string&>()) != std::string::npos)
+      return unsupported(fmt::format("{} has {}, yet the layer is stored quantized", key, entry.dump()));
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<LayerPlan> plan_gptq(const Json& config, const std::string& layer) {
-  const std::string format = text_of(config, "checkpoint_format", text_of(config, "format", "gptq"));
+  const std::string early = TRY(text_of(config, "format", "gptq"));
+  const std::string format = TRY(text_of(config, "checkpoint_format", early));
   if (format != "gptq" && format != "gptq_v2")
     return unsupported(fmt::format("checkpoint_format={}; gptq and gptq_v2 are read", format));
-  if (const std::string word = text_of(config, "pack_dtype", "int32"); word != "int32")
+  if (const std::string word = TRY(text_of(config, "pack_dtype", "int32")); word != "int32")
     return unsupported(fmt::format("pack_dtype={}; int32 is read", word));
   Settings settings;
   TRY(apply(config, settings));
@@ -100,13 +117,10 @@ Result<LayerPlan> plan_gptq(const Json& config, const std::string& layer) {
 
 Result<LayerPlan> plan_awq(const Json& config, const std::string& layer) {
   // GPTQModel writes AWQ files with `format` in place of `version`.
-  const std::string version = lower_case(text_of(config, "version", text_of(config, "format", "gemm")));
+  const std::string format = TRY(text_of(config, "format", "gemm"));
+  const std::string version = lower_case(TRY(text_of(config, "version", format)));
   if (version != "gemm") return unsupported(fmt::format("AWQ version={}; gemm is read", version));
-  if (const Json* excluded = find(config, "modules_to_not_convert"); excluded != nullptr && excluded->is_array())
-    for (const Json& entry : *excluded)
-      if (entry.is_string() && layer.find(entry.get_ref<const std::string&>()) != std::string::npos)
-        return unsupported(
-            fmt::format("modules_to_not_convert has {}, yet the layer is stored quantized", entry.dump()));
+  TRY(check_excluded(config, layer));
   Settings settings;
   TRY(apply(config, settings));
   settings.symmetric = false;  // gemm files always store their zero points
@@ -122,7 +136,7 @@ Result<LayerPlan> plan_autoround(const Json& config, const std::string& layer) {
                                                {"auto_round:gptqmodel", "gptq_v2"},
                                                {"auto_round:auto_gptq", "gptq"},
                                                {"auto_round:auto_awq", "awq"}};
-  const std::string name = text_of(config, "packing_format", "");
+  const std::string name = TRY(text_of(config, "packing_format", ""));
   const auto* packing =
       std::find_if(std::begin(packings), std::end(packings), [&](const PackingFormat& p) { return p.name == name; });
   if (packing == std::end(packings))
@@ -130,8 +144,8 @@ Result<LayerPlan> plan_autoround(const Json& config, const std::string& layer) {
         fmt::format("AutoRound packing_format='{}'; auto_round, auto_round:gptqmodel, auto_round:auto_gptq and "
                     "auto_round:auto_awq are read",
                     name));
-  if (const Json* bits = find(config, "act_bits"); bits != nullptr && integer_of(*bits).value_or(0) < 16)
-    return unsupported(fmt::format("AutoRound act_bits={}; layers with 16-bit activations are read", bits->dump()));
+  if (const auto bits = TRY(integer_of(config, "act_bits")); bits && *bits < 16)
+    return unsupported(fmt::format("AutoRound act_bits={}; layers with 16-bit activations are read", *bits));
   Settings settings;
   TRY(apply(config, settings));
   TRY(apply_extra(config, layer, settings));

@@ -7,7 +7,6 @@
 #include <xmmintrin.h>
 
 #include <cmath>
-#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <string>
@@ -16,6 +15,7 @@
 #include "targets/targets.h"
 #include "tests/support/bounds.h"
 #include "tests/support/guarded_memory.h"
+#include "tests/support/random_cases.h"
 #include "tests/support/random_problem.h"
 #include "tests/support/reference_linear.h"
 
@@ -68,11 +68,9 @@ Case make_case(uint64_t seed, const TargetFacts& facts, Rng& rng) {
 }
 
 std::string describe_case(const Case& c, const Variant& v) {
-  return fmt::format(
-      "{}\n  schedule: {}\n  target={} threads={} mxcsr={:#x} lda={} ldo={} packing={}\n  reproduce: "
-      "TILEJIT_TEST_SEED={} {}/bin/test_diff --gtest_filter=LinearRandom.*\n",
-      print_problem(c.problem), print_schedule(v.schedule), v.target, v.threads, v.mode, c.lda, c.ldo,
-      static_cast<int>(c.weights.view.packing), c.seed, TILEJIT_BINARY_DIR);
+  return fmt::format("{}\n  schedule: {}\n  target={} threads={} mxcsr={:#x} lda={} ldo={} packing={}\n  {}\n",
+                     print_problem(c.problem), print_schedule(v.schedule), v.target, v.threads, v.mode, c.lda, c.ldo,
+                     static_cast<int>(c.weights.view.packing), test::reproduction(c.seed));
 }
 
 /// Elements between the rows keep the pattern that the memory was filled with.
@@ -212,11 +210,9 @@ void run_case(uint64_t seed) {
 }
 
 TEST(LinearRandom, MachineCodeInterpreterAndReferenceAgree) {
-  if (const char* seed = std::getenv("TILEJIT_TEST_SEED"); seed != nullptr)
-    return run_case(std::strtoull(seed, nullptr, 10));
-  const char* setting = std::getenv("TILEJIT_TEST_CASES");
-  const uint64_t cases = setting == nullptr ? 500 : std::strtoull(setting, nullptr, 10);
-  for (uint64_t seed = 1; seed <= cases && !HasFailure(); ++seed) run_case(seed);
+  const uint64_t first = test::first_seed();
+  const auto cases = static_cast<uint64_t>(test::test_cases(500));
+  for (uint64_t seed = first; seed < first + cases && !HasFailure(); ++seed) run_case(seed);
 }
 
 }  // namespace

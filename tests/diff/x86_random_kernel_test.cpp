@@ -1,35 +1,19 @@
 // Random kernels: machine code of every row that this machine can execute against the interpreter, bit for bit; with all
-// registers and with six. TILEJIT_TEST_SEED and TILEJIT_TEST_COUNT choose other kernels.
+// registers and with six.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <random>
 #include <string>
 
 #include "ir/print.h"
 #include "targets/targets.h"
+#include "tests/support/random_cases.h"
 #include "tests/support/random_kernel.h"
 #include "tests/support/target_run.h"
 
 namespace tilejit {
 namespace {
-
-uint64_t number_from(const char* variable, uint64_t otherwise) {
-  const char* text = std::getenv(variable);
-  return text != nullptr ? std::strtoull(text, nullptr, 10) : otherwise;
-}
-
-/// Stored zero points of nibbles are 0..16: the contract of unpack_zero.
-void limit_zeros(const ir::Kernel& kernel, test::Arguments& arguments) {
-  size_t p = 0;
-  for (const ir::Buffer& buffer : kernel.buffers) {
-    if (!buffer.is_parameter()) continue;
-    if (buffer.name == "zeros")
-      for (std::byte& b : arguments.memory[p]) b = std::byte(std::to_integer<unsigned>(b) % 17);
-    ++p;
-  }
-}
 
 struct Case {
   const char* target;
@@ -41,22 +25,19 @@ class RandomKernel : public testing::TestWithParam<Case> {};
 TEST_P(RandomKernel, AgreesWithTheInterpreter) {
   const Target& target = **find_target(GetParam().target);
   if (!target.can_execute().ok()) GTEST_SKIP() << target.can_execute().error().message;
-  const uint64_t first = number_from("TILEJIT_TEST_SEED", 1);
-  const uint64_t count = number_from("TILEJIT_TEST_COUNT", 150);
+  const uint64_t first = test::first_seed();
+  const auto count = static_cast<uint64_t>(test::test_cases(150));
   for (uint64_t seed = first; seed < first + count; ++seed) {
     const ir::Kernel kernel = test::lowered_kernel(test::random_kernel(
         seed,
         {.lanes16 = true, .bf16_dot = target.facts().has_dot_bf16, .instructions = 8 + static_cast<int>(seed % 40)}));
     std::mt19937_64 random(seed);
     for (const int64_t m : {int64_t{0}, int64_t{1}, static_cast<int64_t>(2 + random() % 20)}) {
-      test::Arguments arguments = test::random_arguments(kernel, m, seed);
-      limit_zeros(kernel, arguments);
+      const test::Arguments arguments = test::random_arguments(kernel, m, seed);
       const std::string found = test::disagreement(target, kernel, m, arguments,
                                                    {.vector_registers = GetParam().vector_registers, .stages = {}});
-      ASSERT_EQ(found, "") << fmt::format(
-          "target={} registers={} m={}\nreproduce: TILEJIT_TEST_SEED={} TILEJIT_TEST_COUNT=1 {}/bin/test_diff "
-          "--gtest_filter=*RandomKernel*\n{}",
-          GetParam().target, GetParam().vector_registers, m, seed, TILEJIT_BINARY_DIR, ir::print(kernel));
+      ASSERT_EQ(found, "") << fmt::format("target={} registers={} m={}\n{}\n{}", GetParam().target,
+                                          GetParam().vector_registers, m, test::reproduction(seed), ir::print(kernel));
     }
   }
 }

@@ -143,8 +143,9 @@ class CheckpointFuzz : public testing::TestWithParam<std::string> {};
 
 TEST_P(CheckpointFuzz, EndsInAValueOrAGoodError) {
   const TemporaryFolder folder;
-  const uint64_t first = first_seed(1);
-  for (uint64_t seed = first; seed < first + static_cast<uint64_t>(test_cases(300)); ++seed) {
+  const uint64_t first = first_seed();
+  const auto cases = static_cast<uint64_t>(test_cases(300));
+  for (uint64_t seed = first; seed < first + cases; ++seed) {
     Random random(seed);
     SmallCheckpoint checkpoint = small_checkpoint(GetParam());
     auto file = checkpoint.files.begin();

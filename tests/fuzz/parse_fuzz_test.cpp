@@ -155,7 +155,7 @@ void check(const std::string& text) {
 }
 
 TEST(ParseFuzz, DamagedTextsAreErrorsOrPrograms) {
-  const uint64_t first = test::first_seed(1);
+  const uint64_t first = test::first_seed();
   const auto cases = static_cast<uint64_t>(test::test_cases(3000));
   for (uint64_t seed = first; seed < first + cases; ++seed) {
     SCOPED_TRACE(test::reproduction(seed));

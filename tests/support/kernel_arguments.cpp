@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <random>
@@ -45,17 +46,26 @@ T get(const std::vector<std::byte>& memory, int64_t element) {
   return value;
 }
 
-void fill_element(const Buffer& buffer, std::byte* base, int64_t element, std::mt19937_64& random) {
+/// Numbers below this for an integer buffer that an op reads as something else than a number; 0 for any number.
+uint64_t limit_of(const Buffer& buffer, int64_t elements) {
+  if (buffer.type == Type::i32 && buffer.name == "perm")
+    return static_cast<uint64_t>(std::clamp<int64_t>(elements, 1, 16));
+  if (buffer.type == Type::u8 && (buffer.name == "zeros" || buffer.name == "z")) return 17;
+  return 0;
+}
+
+void fill_element(const Buffer& buffer, std::byte* base, int64_t element, uint64_t limit, std::mt19937_64& random) {
+  const auto integer = [&] { return limit == 0 ? random() : random() % limit; };
   std::byte* at = base + element * bits_of(buffer.type) / 8;
   switch (buffer.type) {
     case Type::f32: return put(at, random_float(random));
     case Type::bf16: return put(at, f32_to_bf16(random_float(random)));
     case Type::f16: return put(at, f32_to_f16(random_float(random)));
-    case Type::i32: return put(at, static_cast<int32_t>(buffer.name == "perm" ? random() % 16 : random()));
-    case Type::i16: return put(at, static_cast<int16_t>(random()));
+    case Type::i32: return put(at, static_cast<int32_t>(integer()));
+    case Type::i16: return put(at, static_cast<int16_t>(integer()));
     case Type::i8:
     case Type::u8:
-    case Type::u4: return put(at, static_cast<uint8_t>(random()));
+    case Type::u4: return put(at, static_cast<uint8_t>(integer()));
     case Type::index: return;
   }
 }
@@ -107,7 +117,8 @@ Arguments random_arguments(const Kernel& kernel, int64_t m, uint64_t seed) {
     std::vector<std::byte>& memory =
         arguments.memory.emplace_back(static_cast<size_t>(bytes_of(b.type, layout.elements)));
     arguments.row_strides.push_back(layout.row_stride);
-    for (int64_t e = 0; e < layout.elements; ++e) fill_element(b, memory.data(), e, random);
+    const uint64_t limit = limit_of(b, layout.elements);
+    for (int64_t e = 0; e < layout.elements; ++e) fill_element(b, memory.data(), e, limit, random);
   }
   return arguments;
 }

@@ -20,7 +20,8 @@ struct Arguments {
 };
 
 /// Random contents: floats mostly in -2..2 with a few zeros, subnormals and large values; i32 buffers named `perm` hold
-/// indices 0..15. Rows of strided buffers are up to 7 elements apart.
+/// indices below 16 and below their length; u8 buffers named `zeros` or `z` hold 0..16, the zero points that unpack_zero
+/// reads. Rows of strided buffers are up to 7 elements apart.
 Arguments random_arguments(const ir::Kernel& kernel, int64_t m, uint64_t seed);
 
 /// Empty when the parameters hold the same elements, all NaNs being equal; else the first element that differs.

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <latch>
 #include <stdexcept>
 #include <thread>
 #include <vector>
@@ -45,25 +46,37 @@ TEST(Cache, CompilesOnceAndThenHits) {
   EXPECT_EQ(stats.bytes, 10);
 }
 
+/// Asks for one key from `count` threads; a compilation goes on when each of them waits for one or has begun one.
+std::vector<Result<Handle>> get_together(KernelCache& cache, int count, const KernelCache::Compile& compile) {
+  std::latch asked(1);
+  const auto held = [&] {
+    asked.wait();
+    return compile();
+  };
+  std::vector<Result<Handle>> results(static_cast<size_t>(count), Handle());
+  std::vector<std::thread> threads;
+  for (auto& result : results) threads.emplace_back([&] { result = cache.get(key_of_text("together"), held); });
+  for (CacheStats stats; stats.hits + stats.misses < count; stats = cache.stats()) std::this_thread::yield();
+  asked.count_down();
+  for (std::thread& thread : threads) thread.join();
+  return results;
+}
+
 TEST(Cache, EightThreadsShareOneCompilation) {
   KernelCache cache;
   std::atomic<int> compiles = 0;
-  std::vector<Handle> handles(8);
-  std::vector<std::thread> threads;
-  for (Handle& handle : handles) {
-    threads.emplace_back([&] {
-      const auto slow = [&]() -> Result<Executable> {
-        std::this_thread::sleep_for(std::chrono::milliseconds(50));
-        return of_bytes(1, &compiles)();
-      };
-      handle = *cache.get(key_of_text("slow"), slow);
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
+  const auto slow = [&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    return of_bytes(1, &compiles)();
+  };
+  const auto results = get_together(cache, 8, slow);
   EXPECT_EQ(compiles, 1);
-  for (const Handle& handle : handles) EXPECT_EQ(handle, handles[0]);
+  for (const auto& result : results) {
+    ASSERT_TRUE(result.ok());
+    EXPECT_EQ(*result, *results[0]);
+  }
   EXPECT_EQ(cache.stats().hits, 7);
-  EXPECT_GE(cache.stats().compile_us, 50'000);
+  EXPECT_GE(cache.stats().compile_us, 5'000);
 }
 
 TEST(Cache, AnErrorReachesThoseWhoWaitAndIsNotKept) {
@@ -71,18 +84,14 @@ TEST(Cache, AnErrorReachesThoseWhoWaitAndIsNotKept) {
   std::atomic<int> tries = 0;
   const auto failing = [&]() -> Result<Executable> {
     ++tries;
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
     return resource("no registers");
   };
-  std::atomic<int> failures = 0;
-  std::vector<std::thread> threads;
-  for (int i = 0; i < 4; ++i) {
-    threads.emplace_back([&] { failures += cache.get(key_of_text("x"), failing).ok() ? 0 : 1; });
+  for (const auto& result : get_together(cache, 4, failing)) {
+    ASSERT_FALSE(result.ok());
+    EXPECT_EQ(result.error().message, "no registers");
   }
-  for (std::thread& thread : threads) thread.join();
-  EXPECT_EQ(failures, 4);
-  EXPECT_LT(tries, 4);  // some waited
-  EXPECT_TRUE(cache.get(key_of_text("x"), of_bytes(1)).ok());
+  EXPECT_EQ(tries, 1);
+  EXPECT_TRUE(cache.get(key_of_text("together"), of_bytes(1)).ok());
 }
 
 TEST(Cache, AnExceptionIsAnError) {

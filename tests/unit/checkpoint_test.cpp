@@ -23,14 +23,23 @@ TEST(CheckpointFiles, NamesWhatIsMissing) {
   EXPECT_NE(error_of(checkpoint, ErrorKind::invalid).find("has neither model.safetensors.index.json nor"),
             std::string::npos);
   checkpoint.files.erase("config.json");
-  EXPECT_NE(error_of(checkpoint, ErrorKind::unsupported).find("has no quantization_config"), std::string::npos);
+  EXPECT_NE(error_of(checkpoint, ErrorKind::invalid)
+                .find(": has no config.json and no quantize_config.json; a directory with one of them and safetensors "
+                      "files is read, or a .gguf file"),
+            std::string::npos);
+  checkpoint.files["config.json"] = "{}";
+  EXPECT_NE(error_of(checkpoint, ErrorKind::unsupported)
+                .find("config.json has no quantization_config and there is no quantize_config.json"),
+            std::string::npos);
 }
 
 TEST(CheckpointFiles, RefusesConfigurations) {
   const std::tuple<const char*, ErrorKind, const char*> cases[] = {
       {R"({"quantization_config": {"quant_method": "bitsandbytes"}})", ErrorKind::unsupported,
        "quant_method=bitsandbytes is not read"},
-      {R"({"quantization_config": [1]})", ErrorKind::unsupported, "has no quantization_config"},
+      {R"({"quantization_config": [1]})", ErrorKind::invalid, "/config.json: quantization_config=[1] is not an object"},
+      {R"({"quantization_config": {"quant_method": 4}})", ErrorKind::invalid,
+       "/config.json: quant_method=4 is not a string"},
       {R"({"quantization_config": {"quant_method": "compressed-tensors"}})", ErrorKind::invalid,
        "no tensor ends in .weight_packed"},
       {R"({"a": 1, "a": 2})", ErrorKind::invalid, "the key 'a' occurs twice"},

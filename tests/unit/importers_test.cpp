@@ -122,7 +122,7 @@ TEST(Importers, MalformedIsInvalidWithTheTensorsName) {
       {"ct_w8a8_tensor", tensors, "\"F32\",\"shape\":[1]", "\"F16\",\"shape\":[2]",
        "up_proj.weight_scale': has 4 bytes"},
       {"ct_asymmetric", tensors, ".weight_zero_point", ".zero_point", "up_proj.weight_zero_point' is missing"},
-      {"ct_w4a8", config, "\"num_bits\": 4", "\"num_bits\": \"4\"", "num_bits of weights"},
+      {"ct_w4a8", config, "\"num_bits\": 4", "\"num_bits\": null", "num_bits of weights"},
       {"ct_w4a8", config, "config_groups", "groups", "config_groups is missing"},
   };
   for (const Changed& c : cases) {
@@ -133,6 +133,46 @@ TEST(Importers, MalformedIsInvalidWithTheTensorsName) {
     ASSERT_FALSE(opened.ok());
     EXPECT_EQ(opened.error().kind, ErrorKind::invalid);
     EXPECT_NE(opened.error().message.find(c.message), std::string::npos) << opened.error().message;
+  }
+}
+
+TEST(Importers, AKeyOfAnotherTypeIsInvalid) {
+  const Changed cases[] = {
+      {"gptq", config, "\"checkpoint_format\": \"gptq\"", "\"checkpoint_format\": 3",
+       "checkpoint_format=3 is not a string"},
+      {"gptq", config, "\"sym\": false", "\"sym\": \"x\"", "sym=\"x\" is not true or false"},
+      {"gptq", config, "\"bits\": 4", "\"bits\": \"4\"", "bits=\"4\" is not an integer"},
+      {"gptq", config, "\"bits\": 4", "\"bits\": 4, \"pack_dtype\": [1]", "pack_dtype=[1] is not a string"},
+      {"gptq", config, "\"bits\": 4", "\"bits\": 4, \"data_type\": {}", "data_type={} is not a string"},
+      {"gptq", config, "\"bits\": 4", "\"bits\": 4, \"dynamic\": [1]", "dynamic=[1] is not an object"},
+      {"gptq", config, "\"bits\": 4", "\"bits\": 4, \"dynamic\": {\".*up_proj.*\": 8}",
+       ".*up_proj.*=8 is not an object"},
+      {"awq", config, "\"gemm\"", "1", "version=1 is not a string"},
+      {"awq", config, "\"bits\": 4", "\"bits\": 4, \"format\": true", "format=true is not a string"},
+      {"awq", config, "[\"visual\"]", "\"visual\"", "modules_to_not_convert=\"visual\" is not an array"},
+      {"awq", config, "\"visual\"", "1", "an entry of modules_to_not_convert=1 is not a string"},
+      {"autoround", config, "\"packing_format\": \"auto_round\"", "\"packing_format\": 1",
+       "packing_format=1 is not a string"},
+      {"autoround", config, "\"packing_format\"", "\"act_bits\": \"8\", \"packing_format\"",
+       "act_bits=\"8\" is not an integer"},
+      {"ct_w4a8", config, "[\"lm_head\", \"re:.*gate$\"]", "2", "ignore=2 is not an array"},
+      {"ct_w4a8", config, "[\"Linear\"]", "\"Linear\"", "targets=\"Linear\" is not an array"},
+      {"ct_w4a8", config, "\"dynamic\": true", "\"dynamic\": 1", "dynamic=1 is not true or false"},
+      {"ct_w4a8", config, "\"num_bits\": 4", "\"num_bits\": \"4\"", "num_bits=\"4\" is not an integer"},
+      {"ct_w4a8", config, "\"type\": \"int\", \"dynamic\": false", "\"type\": 4", "type=4 is not a string"},
+      {"ct_w8a8", config, "\"symmetric\": true", "\"symmetric\": 1", "symmetric=1 is not true or false"},
+  };
+  for (const Changed& c : cases) {
+    SCOPED_TRACE(std::string(c.checkpoint) + ": " + c.to);
+    SmallCheckpoint checkpoint = small_checkpoint(c.checkpoint);
+    replace(checkpoint, c.file, c.from, c.to);
+    const auto opened = open(checkpoint);
+    ASSERT_FALSE(opened.ok());
+    EXPECT_EQ(opened.error().kind, ErrorKind::invalid);
+    EXPECT_NE(
+        opened.error().message.find(std::string("/config.json: layer 'model.layers.0.mlp.up_proj': ") + c.message),
+        std::string::npos)
+        << opened.error().message;
   }
 }
 

@@ -144,7 +144,7 @@ struct DescriptorView {
   void* relevant;
   void* first;
 };
-extern "C" DescriptorView __jit_debug_descriptor;
+extern "C" DescriptorView __jit_debug_descriptor;  // NOLINT(bugprone-reserved-identifier): the name GDB looks for
 
 TEST(GdbJit, AKernelIsListedWhileItLives) {
   void* const before = __jit_debug_descriptor.first;

@@ -148,6 +148,7 @@ class TwoThreads {
     done_.wait(false);
     done_ = false;
   }
+  int runs() const { return generation_; }
 
  private:
   void start() {
@@ -175,31 +176,47 @@ class TwoThreads {
   std::thread helper_;
 };
 
+/// The first two calls may allocate (OpenMP starts and keeps its threads); ten more may not, on any thread.
+void expect_no_allocation(const Linear& linear, const LinearCall& call) {
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(linear.run(call).ok());
+  const int64_t before = test::allocations();
+  const size_t used = mallinfo2().uordblks;  // also what OpenMP's runtime takes: it calls malloc itself
+  bool ok = true;
+  for (int i = 0; i < 10; ++i) ok &= linear.run(call).ok();
+  EXPECT_EQ(mallinfo2().uordblks, used);
+  EXPECT_EQ(test::allocations(), before);
+  EXPECT_TRUE(ok);
+}
+
 TEST(Linear, AllocatesNothingInASteadyState) {
   if (!find_target("host").ok()) GTEST_SKIP() << "the interpreter allocates";
-  const Layer layer("w4a16 n=256 k=128 a=f32 g=32 zp=float s=f16 epilogue=bias");
-  const Linear linear = create(layer, options_of());
+  const Layer layer("w4a16 n=512 k=128 a=f32 g=32 zp=float s=f16 epilogue=bias");
+  const Linear linear = create(layer, options_of(2));
   TwoThreads pool;
   const Threads one{.max_threads = 1, .parallel_for = {}};
   const Threads two{.max_threads = 2, .parallel_for = [&pool](int64_t tasks, const auto& fn) { pool.run(tasks, fn); }};
-  for (const int64_t m : {1, 40}) {
-    const std::vector<float> a = layer.activations(m);
-    std::vector<float> out(static_cast<size_t>(m * 256));
-    for (const Threads* threads : {&one, &two}) {
-      const int64_t bytes = *linear.workspace_bytes(m, threads->max_threads);
+  struct Row {
+    const char* name;
+    const Threads* threads;
+    int count;
+  };
+  for (const Row& row : {Row{"one thread", &one, 1}, Row{"parallel_for", &two, 2}, Row{"OpenMP", nullptr, 2}}) {
+    for (const int64_t m : {1, 40}) {
+      const std::vector<float> a = layer.activations(m);
+      std::vector<float> out(static_cast<size_t>(m * 512));
+      const int64_t bytes = *linear.workspace_bytes(m, row.count);
       void* const workspace = std::aligned_alloc(64, static_cast<size_t>((bytes + 63) / 64 * 64));
       for (void* memory : {static_cast<void*>(nullptr), workspace}) {
-        const LinearCall call{
-            .a = a.data(), .lda = 128, .m = m, .out = out.data(), .ldo = 256, .workspace = memory, .threads = threads};
-        ASSERT_TRUE(linear.run(call).ok());
-        const int64_t before = test::allocations();
-        const size_t used = mallinfo2().uordblks;
-        bool ok = true;
-        for (int i = 0; i < 10; ++i) ok &= linear.run(call).ok();
-        EXPECT_EQ(mallinfo2().uordblks, used);
-        EXPECT_EQ(test::allocations(), before)
-            << "m=" << m << " threads=" << threads->max_threads << " workspace " << memory;
-        EXPECT_TRUE(ok);
+        SCOPED_TRACE(std::string(row.name) + (memory == nullptr ? "" : ", own workspace") + ", m=" + std::to_string(m));
+        const int runs = pool.runs();
+        expect_no_allocation(linear, {.a = a.data(),
+                                      .lda = 128,
+                                      .m = m,
+                                      .out = out.data(),
+                                      .ldo = 512,
+                                      .workspace = memory,
+                                      .threads = row.threads});
+        EXPECT_EQ(pool.runs() > runs, row.threads == &two) << "a call of one task tests no threads";
       }
       std::free(workspace);
     }

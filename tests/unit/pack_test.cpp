@@ -6,7 +6,9 @@
 #include <span>
 
 #include "jit/build_linear.h"
+#include "tests/support/random_cases.h"
 #include "tests/support/random_problem.h"
+#include "tests/unit/allocations.h"
 
 namespace tilejit {
 namespace {
@@ -76,8 +78,10 @@ void expect_packed(const Problem& p, const Weights& w, const Layout& layout, con
 }
 
 TEST(Pack, EveryWeightIsWhereTheKernelsReadIt) {
-  for (uint64_t seed = 1; seed <= 300; ++seed) {
-    SCOPED_TRACE(seed);
+  const uint64_t first = test::first_seed();
+  const auto cases = static_cast<uint64_t>(test::test_cases(300));
+  for (uint64_t seed = first; seed < first + cases; ++seed) {
+    SCOPED_TRACE(test::reproduction(seed));
     Rng rng(seed);
     const Problem p = test::random_problem(any_target, rng);
     const Layout layout = test::random_schedule(p, any_target, rng).layout;
@@ -117,6 +121,17 @@ TEST(Pack, CountsTheBytesOfItsOperands) {
   const auto packed = pack(test::random_weights(*p, rng).view, *p, {.panel = 64, .kk = 8, .streams = 1}, {});
   ASSERT_TRUE(packed.ok());
   EXPECT_EQ(packed->bytes, 64 * 128 / 2 + 64 * 4 * 2 + 64 * 4 + 64 * 4);
+}
+
+TEST(Pack, OnlyBlocksNeedABufferOfScales) {
+  Rng rng(1);
+  const auto p = parse_problem("w4a16 n=64 k=128 a=f32 g=32 zp=int s=f16 dot=fma ks=1");
+  ASSERT_TRUE(p.ok());
+  const test::OwnedWeights w = test::random_weights(*p, rng);
+  ASSERT_NE(w.view.scales.data, nullptr);
+  const int64_t before = test::allocations();
+  ASSERT_TRUE(pack(w.view, *p, {.panel = 64, .kk = 8, .streams = 1}, {.max_threads = 1, .parallel_for = {}}).ok());
+  EXPECT_LE(test::allocations() - before, 1);  // the tile
 }
 
 TEST(Pack, AMismatchNamesBothSides) {

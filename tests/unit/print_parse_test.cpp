@@ -44,9 +44,9 @@ std::string line_of(const std::string& text, size_t number) {
 }
 
 TEST(PrintParse, RandomKernelsSurvive) {
-  const uint64_t first = test::first_seed(1);
-  const int cases = test::test_cases(300);
-  for (uint64_t seed = first; seed < first + static_cast<uint64_t>(cases); ++seed) {
+  const uint64_t first = test::first_seed();
+  const auto cases = static_cast<uint64_t>(test::test_cases(300));
+  for (uint64_t seed = first; seed < first + cases; ++seed) {
     SCOPED_TRACE(test::reproduction(seed));
     const Kernel kernel = test::random_kernel(seed, {.lanes16 = seed % 2 == 0});
     ASSERT_EQ(all_messages(kernel), "") << print(kernel);
@@ -60,9 +60,9 @@ TEST(PrintParse, RandomKernelsSurvive) {
 }
 
 TEST(PrintParse, RandomKernelsRun) {
-  const uint64_t first = test::first_seed(1);
-  const int cases = test::test_cases(200);
-  for (uint64_t seed = first; seed < first + static_cast<uint64_t>(cases); ++seed) {
+  const uint64_t first = test::first_seed();
+  const auto cases = static_cast<uint64_t>(test::test_cases(200));
+  for (uint64_t seed = first; seed < first + cases; ++seed) {
     SCOPED_TRACE(test::reproduction(seed));
     const Kernel kernel = test::random_kernel(seed, {.lanes16 = seed % 2 == 0});
     const Result<Program> again = parse(print(kernel));
@@ -265,8 +265,8 @@ TEST(ParseErrors, SayWhereWhatAndWhatWouldDo) {
       {"%x = fill 0 : f32[1,1] %y = fma %x, %x, %x, %x : f32[1,1]",
        "t:2:45: expected at most three operands, found `%x`"},
       {"for serial %i = 0..2 { for serial %j = 0..2 { for serial %k = 0..2 { for serial %l = 0..2 { "
-       "prefetch %a[m+%i+%j+%k+%l, 0] } } } }",
-       "t:2:116: an index has at most 4 variables"},
+       "for serial %o = 0..2 { for serial %p = 0..2 { prefetch %a[m+%i+%j+%k+%l+%o+%p, 0] } } } } } }",
+       "t:2:168: an index has at most 6 variables"},
   };
   for (const Row& row : rows) {
     const std::string error = parse_error(kernel_of(row.body));

@@ -80,7 +80,7 @@ TEST(RunLayer, RunsOnTheInterpreterAndAgrees) {
   ASSERT_EQ(rows->size(), 2u);
   for (const Row& row : *rows) {
     EXPECT_EQ(row.ok, true) << row.note;
-    EXPECT_EQ(row.device, "emulated");
+    EXPECT_EQ(row.device, "interpreted");
     EXPECT_LT(*row.rel_l2, 1e-5);
     EXPECT_GT(*row.time_us, 0);
   }

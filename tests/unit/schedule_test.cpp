@@ -25,10 +25,13 @@ TEST(Schedule, TextIsAFixedPoint) {
 }
 
 TEST(Schedule, BadTextIsInvalid) {
-  const std::vector<std::pair<std::string, std::string>> rows = {
-      {"mr", "'mr' is not key=value"},       {"mr=0", "mr=0 is not an integer from 1 to 32"},
-      {"foo=1", "the key 'foo' is unknown"}, {"expand=up", "expand=up may be inplace"},
-      {"rows=4", "rows=4 is not a range"},   {"rows=9..3", "is not a range"}};
+  const std::vector<std::pair<std::string, std::string>> rows = {{"mr", "'mr' is not key=value"},
+                                                                 {"mr=0", "mr=0 is not an integer from 1 to 32"},
+                                                                 {"foo=1", "the key 'foo' is unknown"},
+                                                                 {"expand=up", "expand=up may be inplace"},
+                                                                 {"rows=4", "rows=4 is not a range"},
+                                                                 {"rows=9..3", "is not a range"},
+                                                                 {"mr=1 mr=2", "the key 'mr' is given twice"}};
   for (const auto& [line, message] : rows) {
     const Result<Schedule> s = parse_schedule(line);
     ASSERT_FALSE(s.ok()) << line;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <omp.h>
 
+#include <algorithm>
 #include <atomic>
 #include <thread>
 #include <vector>
@@ -90,6 +91,41 @@ TEST(Threads, OneTaskStaysOnTheCallingThread) {
   run_phases({&phase, 1}, {}, 8);
   recorder.expect_each_once();
   EXPECT_FALSE(recorder.in_openmp);
+}
+
+TEST(Threads, SmallPhasesOpenNoRegionButRunInOne) {
+  for (const int64_t large_tasks : {0, 100}) {
+    Recorder small(100);
+    Recorder large(large_tasks, &small);
+    std::vector<Phase> phases = {small.phase(), large.phase()};
+    phases[0].is_small = true;
+    run_phases(phases, {}, 3);
+    small.expect_each_once();
+    large.expect_each_once();
+    EXPECT_EQ(small.in_openmp, large_tasks > 0);
+  }
+}
+
+TEST(Threads, ACallersPoolIsUsedAsGiven) {
+  std::atomic<int> calls = 0;
+  Recorder recorder(100);
+  Phase phase = recorder.phase();
+  phase.is_small = true;
+  run_phases({&phase, 1}, caller_threads(2, &calls), 2);
+  recorder.expect_each_once();
+  EXPECT_EQ(calls, 1);
+}
+
+/// A region of fewer threads would end the others, and the next full one would start them again.
+TEST(Threads, EveryRegionHasAllThreads) {
+  for (const int64_t tasks : {2, 3, 100}) {
+    static std::atomic<int> widest = 0;
+    const auto note = [](void*, int64_t, int) { widest = std::max<int>(widest, omp_get_num_threads()); };
+    widest = 0;
+    const Phase phase{.tasks = tasks, .run = note, .context = nullptr};
+    run_phases({&phase, 1}, {}, 4);
+    EXPECT_EQ(widest, 4) << tasks << " tasks";
+  }
 }
 
 TEST(Threads, WorksInsideACallersParallelRegion) {

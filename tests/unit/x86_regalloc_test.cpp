@@ -10,6 +10,7 @@
 #include "targets/x86/regalloc.h"
 #include "targets/x86/select.h"
 #include "tests/support/kernel_text.h"
+#include "tests/support/random_cases.h"
 #include "tests/support/random_kernel.h"
 #include "tests/support/target_run.h"
 
@@ -99,7 +100,10 @@ const CpuRow& zen4() {
 }
 
 TEST(X86Regalloc, NoTwoLiveRegistersShareAMachineRegister) {
-  for (uint64_t seed = 1; seed <= 40; ++seed) {
+  const uint64_t first = test::first_seed();
+  const auto cases = static_cast<uint64_t>(test::test_cases(40));
+  for (uint64_t seed = first; seed < first + cases; ++seed) {
+    SCOPED_TRACE(test::reproduction(seed));
     const ir::Kernel kernel = test::lowered_kernel(test::random_kernel(seed));
     for (const int registers : {32, 16, 6}) {
       Result<VCode> code = select(kernel, zen4());
@@ -107,8 +111,7 @@ TEST(X86Regalloc, NoTwoLiveRegistersShareAMachineRegister) {
       order(*code);
       const Result<Allocation> allocation = allocate(*code, registers);
       ASSERT_TRUE(allocation.ok()) << allocation.error().message;
-      EXPECT_EQ(Checker(*code, *allocation).run(), "") << "seed=" << seed << " registers=" << registers << "\n"
-                                                       << print(*code, {});
+      EXPECT_EQ(Checker(*code, *allocation).run(), "") << "registers=" << registers << "\n" << print(*code, {});
       for (size_t r = 0; r < code->classes.size(); ++r) {
         const int number = allocation->number[r];
         EXPECT_TRUE(code->classes[r] != Class::zmm || number < registers);
@@ -128,11 +131,15 @@ TEST(X86Regalloc, TooFewRegistersAreRefused) {
 
 TEST(X86Regalloc, SameKernelSameBytes) {
   const Target& target = **find_target("zen4");
-  for (uint64_t seed = 1; seed <= 10; ++seed) {
+  const uint64_t first = test::first_seed();
+  const auto cases = static_cast<uint64_t>(test::test_cases(10));
+  for (uint64_t seed = first; seed < first + cases; ++seed) {
+    SCOPED_TRACE(test::reproduction(seed));
     const ir::Kernel kernel = test::lowered_kernel(test::random_kernel(seed));
     for (const int registers : {32, 7}) {
       const LowerOptions options{.vector_registers = registers, .stages = {}};
-      EXPECT_EQ(target.lower(kernel, options)->bytes, target.lower(kernel, options)->bytes) << "seed=" << seed;
+      EXPECT_EQ(target.lower(kernel, options)->bytes, target.lower(kernel, options)->bytes)
+          << "registers=" << registers;
     }
   }
 }

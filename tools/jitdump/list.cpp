@@ -1,8 +1,12 @@
 #include "tools/jitdump/list.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <nlohmann/json.hpp>
 #include <sstream>
+#include <string>
+#include <vector>
 
 #include "ir/ir.h"
 #include "ir/quant.h"
@@ -13,24 +17,21 @@
 namespace tilejit::jitdump {
 namespace {
 
-std::string list_targets() {
+using Json = nlohmann::ordered_json;
+
+Json target_rows() {
+  Json rows = Json::array();
   const auto host = find_target("host");
-  report::Table table;
-  table.add_column("target", report::Align::left);
-  table.add_column("runs here", report::Align::left);
   for (const std::string& name : target_names()) {
     const auto target = find_target(name);
     const auto runs = (*target)->can_execute();
-    const bool is_host = host && *host == *target;
-    table.add_row({name, is_host ? "yes, it is the host" : runs ? "yes" : "no: " + runs.error().message});
+    rows.push_back({{"kind", "target"},
+                    {"name", name},
+                    {"is_host", host && *host == *target},
+                    {"runs_here", runs.ok()},
+                    {"reason", runs ? Json() : Json(runs.error().message)}});
   }
-  return table.text();
-}
-
-std::string list_stages() {
-  std::string text;
-  for (const std::string& stage : stage_names()) text += stage + "\n";
-  return text;
+  return rows;
 }
 
 /// The equation of an op: the comment of its row in ops.def.
@@ -44,14 +45,53 @@ std::string equation_of(std::string_view op) {
   return "";
 }
 
-std::string list_ops() {
-  report::Table table;
-  table.add_column("op", report::Align::left);
-  table.add_column("meaning", report::Align::left);
+Json op_rows() {
+  Json rows = Json::array();
   for (int i = 0; i < ir::op_count; ++i) {
     const std::string_view name = ir::info(static_cast<ir::Op>(i)).name;
-    table.add_row({std::string(name), equation_of(name)});
+    rows.push_back({{"kind", "op"}, {"name", name}, {"meaning", equation_of(name)}});
   }
+  return rows;
+}
+
+Json format_rows() {
+  Json rows = Json::array();
+  for (const QuantFormat& f : quant_formats()) {
+    Json bits = Json::array();
+    if (f.has_4_bits) bits.push_back(4);
+    if (f.has_8_bits) bits.push_back(8);
+    rows.push_back({{"kind", "format"},
+                    {"name", f.name},
+                    {"bits", bits},
+                    {"group", f.group == 0 ? Json() : Json(f.group)},
+                    {"has_zero_points", f.zeros != ZeroPacking::none},
+                    {"has_offsets", f.has_offsets}});
+  }
+  return rows;
+}
+
+std::string list_targets() {
+  report::Table table;
+  for (const char* title : {"target", "runs here"}) table.add_column(title, report::Align::left);
+  for (const Json& row : target_rows()) {
+    const bool runs = row["runs_here"];
+    table.add_row({row["name"], row["is_host"] ? "yes, it is the host"
+                                : runs         ? "yes"
+                                               : "no: " + row["reason"].get<std::string>()});
+  }
+  return table.text();
+}
+
+std::string list_stages() {
+  std::string text;
+  for (const std::string& stage : stage_names()) text += stage + "\n";
+  return text;
+}
+
+std::string list_ops() {
+  report::Table table;
+  for (const char* title : {"op", "meaning"}) table.add_column(title, report::Align::left);
+  for (const Json& row : op_rows()) table.add_row({row["name"], row["meaning"]});
   return table.text();
 }
 
@@ -59,11 +99,10 @@ std::string list_formats() {
   report::Table table;
   for (const char* title : {"format", "bits", "group", "zero points", "offsets"})
     table.add_column(title, report::Align::left);
-  for (const QuantFormat& f : quant_formats()) {
-    const std::string bits = f.has_4_bits && f.has_8_bits ? "4, 8" : f.has_4_bits ? "4" : "8";
-    table.add_row({std::string(f.name), bits, f.group == 0 ? "the file's" : std::to_string(f.group),
-                   f.zeros == ZeroPacking::none ? "constant" : "constant or stored",
-                   f.has_offsets ? "stored" : "none"});
+  for (const Json& row : format_rows()) {
+    const std::string bits = fmt::format("{}", fmt::join(row["bits"].get<std::vector<int>>(), ", "));
+    table.add_row({row["name"], bits, row["group"].is_null() ? "the file's" : row["group"].dump(),
+                   row["has_zero_points"] ? "constant or stored" : "constant", row["has_offsets"] ? "stored" : "none"});
   }
   return table.text();
 }
@@ -73,6 +112,13 @@ std::string list_formats() {
 std::string list_text() {
   return "== targets\n" + list_targets() + "\n== stages\n" + list_stages() + "\n== ops\n" + list_ops() +
          "\n== formats\n" + list_formats();
+}
+
+std::string list_json_text() {
+  Json rows = target_rows();
+  for (const std::string& stage : stage_names()) rows.push_back({{"kind", "stage"}, {"name", stage}});
+  for (const Json& more : {op_rows(), format_rows()}) rows.insert(rows.end(), more.begin(), more.end());
+  return rows.dump(1) + "\n";
 }
 
 }  // namespace tilejit::jitdump

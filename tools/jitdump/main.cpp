@@ -4,8 +4,11 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <charconv>
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -29,6 +32,14 @@ struct Options {
   bool list = false;
 };
 
+/// Empty for a seed, else what is wrong: CLI11 itself would wrap a negative number around.
+std::string check_seed(const std::string& text) {
+  uint64_t seed = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seed);
+  const bool whole = error == std::errc() && end == text.data() + text.size();
+  return whole ? "" : fmt::format("{} is not a whole number from 0 to 2^64 - 1", text);
+}
+
 void declare(CLI::App& app, Options& options) {
   app.add_option("problem", options.request.problem, "A problem line: \"w4a16 m=1 n=4096 k=4096 a=bf16 g=128\"");
   app.add_option("--schedule", options.request.schedule, "A schedule line; default: the target's choice for m");
@@ -37,7 +48,7 @@ void declare(CLI::App& app, Options& options) {
   app.add_option("--from", options.request.file, "Compile this .tile file instead of a problem");
   app.add_option("--m", options.request.m, "Rows of activations; default: the problem's m, else 5")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 30));
-  app.add_option("--seed", options.request.seed, "Seed of the operands of --run and --bisect");
+  app.add_option("--seed", options.request.seed, "Seed of the operands of --run and --bisect")->check(check_seed);
   app.add_flag("--run", options.run, "Run the code here and compare with the interpreter");
   app.add_flag("--bisect", options.bisect, "Name the first stage whose result differs");
   app.add_flag("--json", options.json, "One array of objects instead of text");
@@ -105,7 +116,7 @@ Result<std::vector<std::pair<const char*, CheckResult>>> run_checks(const Option
 Result<int> dump_and_check(const Options& options) {
   TRY(check_options(options));
   if (options.list) {
-    fmt::print("{}", list_text());
+    fmt::print("{}", options.json ? list_json_text() : list_text());
     return report::exit_ok;
   }
   Source source = TRY(load_source(options.request));
@@ -134,7 +145,5 @@ int main(int argc, char** argv) {
                jitdump::tool);
   jitdump::Options options;
   jitdump::declare(app, options);
-  if (const auto status = report::parse_arguments(app, argc, argv)) return *status;
-  const auto status = jitdump::dump_and_check(options);
-  return status ? *status : report::fail(jitdump::tool, status.error());
+  return report::run_main(app, argc, argv, [&] { return jitdump::dump_and_check(options); });
 }

@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <system_error>
 #include <utility>
 
 #include "ir/parse.h"
@@ -43,6 +45,9 @@ Result<Source> load_problem(const Request& request, const Target& target) {
 }
 
 Result<Source> load_file(const Request& request, const Target& target) {
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(request.file, ignored))
+    return invalid(fmt::format("{}: no such file, or not a regular one", request.file));
   std::ifstream file(request.file, std::ios::binary);
   if (!file) return invalid(fmt::format("{}: cannot be read", request.file));
   const std::string text{std::istreambuf_iterator<char>(file), {}};

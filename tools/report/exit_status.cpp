@@ -3,10 +3,40 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <exception>
+#include <new>
 #include <string>
 #include <string_view>
 
 namespace tilejit::report {
+namespace {
+
+Result<int> parse_and_run(CLI::App& app, int argc, char** argv, const std::function<Result<int>()>& command) {
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& e) { return app.exit(e); } catch (const CLI::ParseError& e) {
+    return invalid(fmt::format("{} (see --help)", e.what()));
+  }
+  return command();
+}
+
+/// What the command printed may still wait in a buffer, and a full disk shows only when it is written.
+Result<void> flush_output() {
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return {};
+  return resource("standard output cannot be written: its device is full or closed");
+}
+
+Result<int> run_guarded(CLI::App& app, int argc, char** argv, const std::function<Result<int>()>& command) {
+  try {
+    const int status = TRY(parse_and_run(app, argc, argv, command));
+    TRY(flush_output());
+    return status;
+  } catch (const std::bad_alloc&) {
+    return resource("not enough memory; a smaller problem or fewer rows may fit");
+  } catch (const std::exception& e) { return resource(e.what()); }
+}
+
+}  // namespace
 
 int exit_status(ErrorKind kind) {
   switch (kind) {
@@ -28,13 +58,9 @@ int fail(const char* tool, const Error& error) {
   return exit_status(error.kind);
 }
 
-std::optional<int> parse_arguments(CLI::App& app, int argc, char** argv) {
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::Success& e) { return app.exit(e); } catch (const CLI::ParseError& e) {
-    return fail(app.get_name().c_str(), invalid(fmt::format("{} (see --help)", e.what())));
-  }
-  return std::nullopt;
+int run_main(CLI::App& app, int argc, char** argv, const std::function<Result<int>()>& command) {
+  const auto status = run_guarded(app, argc, argv, command);
+  return status ? *status : fail(app.get_name().c_str(), status.error());
 }
 
 }  // namespace tilejit::report

@@ -1,10 +1,10 @@
-// How the commands end: the exit status of an error's kind, one line of text on stderr, and a command line that follows it.
+// How the commands end: the exit status of an error's kind, and one line of text on stderr.
 #pragma once
 
 #include <tilejit/result.h>
 
 #include <CLI/CLI.hpp>
-#include <optional>
+#include <functional>
 
 namespace tilejit::report {
 
@@ -16,7 +16,8 @@ int exit_status(ErrorKind kind);
 /// Prints `tool: kind: message` (a message of several lines: each line so) to stderr and returns the exit status.
 int fail(const char* tool, const Error& error);
 
-/// Empty when the command goes on; else its exit status: help and version print and succeed, anything wrong is `invalid`.
-std::optional<int> parse_arguments(CLI::App& app, int argc, char** argv);
+/// The body of every main(): parses the command line and runs `command`, which gives the exit status. Help prints and
+/// succeeds, a wrong command line is `invalid`; an exception, or output that cannot be written, is `resource`.
+int run_main(CLI::App& app, int argc, char** argv, const std::function<Result<int>()>& command);
 
 }  // namespace tilejit::report

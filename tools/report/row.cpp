@@ -32,7 +32,9 @@ std::string percent(std::optional<double> share) { return share ? fmt::format("{
 std::string verdict(const Row& row) {
   if (!row.ok) return row.note;
   if (!*row.ok) return "FAILED " + row.note;
-  return row.sampled ? "ok (sampled)" : "ok";
+  std::string remarks = row.sampled ? "sampled" : "";
+  if (!row.note.empty()) remarks += (remarks.empty() ? "" : ", ") + row.note;
+  return remarks.empty() ? "ok" : "ok (" + remarks + ")";
 }
 
 constexpr Column columns[] = {
@@ -82,6 +84,7 @@ nlohmann::ordered_json to_json(const Row& row) {
       {"problem", or_null(row.problem)},
       {"target", row.target},
       {"device", or_null(row.device)},
+      {"activations", or_null(row.activations)},
       {"threads", or_null(row.threads)},
       {"layer", or_null(row.layer)},
       {"format", or_null(row.format)},

@@ -21,7 +21,8 @@ struct Row {
   int64_t k = 0;
   int64_t m = 0;  // 0: any; a layer that cannot be built has one row for all m
   std::string target;
-  std::optional<std::string> device;  // native or emulated
+  std::optional<std::string> device;       // native or interpreted
+  std::optional<std::string> activations;  // file or random
   std::optional<int> threads;
   std::optional<std::string> schedule;
   std::optional<double> compile_us;  // 0: another row compiled the kernel
@@ -36,7 +37,7 @@ struct Row {
   std::optional<double> sqnr_db;
   std::optional<bool> ok;
   bool sampled = false;  // only a sample of the outputs was compared
-  std::string note;      // why there is no result ("unsupported: w8a8"), or which output is wrong
+  std::string note;  // why there is no result ("unsupported: w8a8"), which output is wrong, or what to know of an ok
 };
 
 nlohmann::ordered_json to_json(const Row& row);

@@ -10,6 +10,7 @@
 #include "runtime/cache.h"
 #include "runtime/reference.h"
 #include "runtime/threads.h"
+#include "targets/targets.h"
 #include "tools/report/operands.h"
 
 namespace tilejit::report {
@@ -41,6 +42,7 @@ Result<double> time_call(const Linear& linear, const LinearCall& call, double fi
 Result<Row> run_rows(Row row, const Linear& linear, const Weights& weights, const LayerRun& run) {
   const Matrix a =
       run.activations != nullptr ? repeat_rows(*run.activations, row.m) : random_matrix(run.problem.a, row.m, row.k, 1);
+  row.activations = run.activations != nullptr ? "file" : "random";
   std::vector<std::byte> out(static_cast<size_t>(bytes_of(run.problem.out, row.m * row.n)));
   const LinearCall call{.a = a.data.data(), .lda = row.k, .m = row.m, .out = out.data(), .ldo = row.n};
   const int64_t compiled_before = process_cache().stats().compile_us;
@@ -71,6 +73,11 @@ Matrix repeat_rows(const Matrix& matrix, int64_t rows) {
   return repeated;
 }
 
+std::string target_name(std::string_view asked) {
+  const auto target = find_target(asked);
+  return target ? (*target)->facts().name : std::string(asked);
+}
+
 Row describe_row(const Problem& problem, std::string_view target) {
   Row row;
   row.problem = print_problem(problem);
@@ -78,7 +85,7 @@ Row describe_row(const Problem& problem, std::string_view target) {
   row.n = problem.n;
   row.k = problem.k;
   row.m = std::max<int64_t>(problem.m, 0);  // any_m is negative
-  row.target = target;
+  row.target = target_name(target);
   return row;
 }
 
@@ -96,7 +103,7 @@ Row refused_row(Row row, const Error& error) {
 void fill_time(Row& row, const Linear& linear, double seconds) {
   const LinearInfo& info = linear.info();
   row.target = info.target;
-  row.device = info.target == "ref" ? "emulated" : "native";
+  row.device = info.target == "ref" ? "interpreted" : "native";
   row.schedule = schedule_for(info, row.m);
   row.time_us = seconds * 1e6;
   row.gbps = static_cast<double>(info.information_bytes) / seconds * 1e-9;

@@ -26,6 +26,8 @@ Matrix random_matrix(Type type, int64_t rows, int64_t cols, uint64_t seed);
 /// `rows` rows: those of `matrix`, again and again.
 Matrix repeat_rows(const Matrix& matrix, int64_t rows);
 
+/// The target's own name where `host` is asked for; else, or without such a target, what is asked for.
+std::string target_name(std::string_view asked);
 /// What every row of a layer says, run or not: problem, scheme, sizes, target.
 Row describe_row(const Problem& problem, std::string_view target);
 /// A row that says why the layer was not run: `unsupported: w8a8` where the target has no such scheme, else the message.

@@ -10,10 +10,11 @@
 namespace tilejit::command {
 
 struct RunOptions {
-  std::vector<std::string> checkpoints;  // Hugging Face directories and .gguf files
+  std::vector<std::string> checkpoints;  // Hugging Face directories, .gguf files, and folders of both
   std::string layer = ".*";              // a regular expression; it may match anywhere in the name
   std::vector<int64_t> m = {1, 16, 256};
   std::string target = "host";
+  std::string device = "auto";
   int threads = 0;          // 0: OpenMP's default
   std::string activations;  // a safetensors file with `<layer>.input`; empty: seeded normals
   bool json = false;
@@ -32,7 +33,10 @@ struct LinearArguments {
 /// One problem with random weights.
 Result<int> linear(const LinearArguments& arguments);
 
+struct InfoArguments {
+  bool json = false;
+};
 /// What this machine is and what runs on it.
-Result<int> info();
+Result<int> info(const InfoArguments& arguments);
 
 }  // namespace tilejit::command

@@ -2,6 +2,10 @@
 #include <fmt/ranges.h>
 #include <tilejit/linear.h>
 
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
 #include "bench/measure/machine.h"
 #include "bench/measure/roofs.h"
 #include "targets/targets.h"
@@ -12,18 +16,21 @@
 namespace tilejit::command {
 namespace {
 
-std::string features() {
-  std::string text;
+using Json = nlohmann::ordered_json;
+constexpr Scheme all_schemes[] = {Scheme::w4a16, Scheme::w8a16, Scheme::w8a8, Scheme::w4a8, Scheme::w16a16};
+
+std::vector<std::string> features() {
+  std::vector<std::string> names;
   for (const measure::Peak peak : measure::all_peaks)
-    if (measure::has(peak)) text += fmt::format("{}{}", text.empty() ? "" : ", ", measure::to_string(peak));
-  return text.empty() ? "none" : text;
+    if (measure::has(peak)) names.emplace_back(measure::to_string(peak));
+  return names;
 }
 
-std::string schemes() {
+std::string schemes_text() {
   report::Table table;
   table.add_column("scheme", report::Align::left);
   table.add_column("on this machine", report::Align::left);
-  for (const Scheme scheme : {Scheme::w4a16, Scheme::w8a16, Scheme::w8a8, Scheme::w4a8, Scheme::w16a16}) {
+  for (const Scheme scheme : all_schemes) {
     const auto supported = report::supports(scheme, "host");
     table.add_row(
         {std::string(to_string(scheme)), supported ? "supported" : "unsupported: " + supported.error().message});
@@ -31,20 +38,57 @@ std::string schemes() {
   return table.text();
 }
 
-}  // namespace
+Json schemes_json() {
+  Json rows = Json::array();
+  for (const Scheme scheme : all_schemes) {
+    const auto supported = report::supports(scheme, "host");
+    rows.push_back({{"scheme", to_string(scheme)},
+                    {"supported", supported.ok()},
+                    {"reason", supported ? Json() : Json(supported.error().message)}});
+  }
+  return rows;
+}
 
-Result<int> info() {
-  const measure::Machine machine = measure::inspect_machine();
+std::string machine_json(const measure::Machine& machine) {
   const auto host = find_target("host");
+  const Json object{{"version", version()},
+                    {"cpu", machine.cpu},
+                    {"row", host ? Json((*host)->facts().name) : Json()},
+                    {"reason", host ? Json() : Json(host.error().message)},
+                    {"dots", features()},
+                    {"l1d_bytes", machine.l1d_bytes},
+                    {"l2_bytes", machine.l2_bytes},
+                    {"l3_bytes", machine.l3_bytes},
+                    {"threads", machine.threads},
+                    {"clock_ghz", machine.clock_ghz},
+                    {"huge_pages", machine.huge_pages},
+                    {"targets", target_names()},
+                    {"schemes", schemes_json()}};
+  return Json::array({object}).dump(1) + "\n";
+}
+
+void print_machine(const measure::Machine& machine) {
+  const auto host = find_target("host");
+  const std::vector<std::string> dots = features();
   fmt::print("tilejit {}\n", version());
   fmt::print("CPU       {}\n", machine.cpu);
   fmt::print("row       {}\n", host ? (*host)->facts().name : "none: " + host.error().message);
-  fmt::print("dots      {}\n", features());
+  fmt::print("dots      {}\n", dots.empty() ? "none" : fmt::format("{}", fmt::join(dots, ", ")));
   fmt::print("caches    L1d {} KiB, L2 {} KiB, L3 {} MiB\n", machine.l1d_bytes >> 10, machine.l2_bytes >> 10,
              machine.l3_bytes >> 20);
   fmt::print("threads   {} at {:.2f} GHz\n", machine.threads, machine.clock_ghz);
   fmt::print("memory    huge pages: {}\n", machine.huge_pages);
-  fmt::print("targets   host, {}\n\n{}", fmt::join(target_names(), ", "), schemes());
+  fmt::print("targets   host, {}\n\n{}", fmt::join(target_names(), ", "), schemes_text());
+}
+
+}  // namespace
+
+Result<int> info(const InfoArguments& arguments) {
+  const measure::Machine machine = measure::inspect_machine();
+  if (arguments.json)
+    fmt::print("{}", machine_json(machine));
+  else
+    print_machine(machine);
   return 0;
 }
 

@@ -12,16 +12,19 @@ constexpr const char* tool = "tilejit";
 CLI::Range rows_range() { return CLI::Range(int64_t{1}, int64_t{1} << 30); }
 CLI::Range threads_range() { return CLI::Range(1, 1024); }
 
-CLI::App* declare_run(CLI::App& app, RunOptions& options, std::string& device) {
+CLI::App* declare_run(CLI::App& app, RunOptions& options) {
   CLI::App* run = app.add_subcommand("run", "Every quantized linear layer of checkpoints");
-  run->add_option("checkpoint", options.checkpoints, "Hugging Face directories and .gguf files")->required();
+  run->add_option(
+         "checkpoint", options.checkpoints,
+         "Hugging Face directories and .gguf files; a directory without a configuration stands for those in it")
+      ->required();
   run->add_option("--layer", options.layer, "Only layers whose name this regular expression matches");
   run->add_option("--m", options.m, "Rows of activations: 1,16,256")->delimiter(',')->check(rows_range());
   run->add_option("--target", options.target, "host, ref or a CPU row");
-  run->add_option("--device", device, "Where it runs")->check(CLI::IsMember({"auto", "native"}));
+  run->add_option("--device", options.device, "Where it runs: auto or native");
   run->add_option("--threads", options.threads, "Default: OpenMP's")->check(threads_range());
   run->add_option("--activations", options.activations,
-                  "A safetensors file with a tensor <layer>.input for each layer");
+                  "A safetensors file with tensors <layer>.input; a layer without one runs on random data and says so");
   run->add_flag("--json", options.json, "One array of objects instead of a table");
   return run;
 }
@@ -46,14 +49,14 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   command::RunOptions run_options;
   command::LinearArguments linear_arguments;
-  // The CPU is the only device so far, so that `auto` and `native` say the same.
-  std::string device = "auto";
-  const CLI::App* run = command::declare_run(app, run_options, device);
+  command::InfoArguments info_arguments;
+  const CLI::App* run = command::declare_run(app, run_options);
   const CLI::App* linear = command::declare_linear(app, linear_arguments);
-  app.add_subcommand("info", "This machine: CPU row, features, caches, schemes");
-  if (const auto status = report::parse_arguments(app, argc, argv)) return *status;
-  const auto status = run->parsed()      ? command::run(run_options)
-                      : linear->parsed() ? command::linear(linear_arguments)
-                                         : command::info();
-  return status ? *status : report::fail(command::tool, status.error());
+  CLI::App* info = app.add_subcommand("info", "This machine: CPU row, features, caches, schemes");
+  info->add_flag("--json", info_arguments.json, "An array of one object instead of text");
+  return report::run_main(app, argc, argv, [&] {
+    return run->parsed()      ? command::run(run_options)
+           : linear->parsed() ? command::linear(linear_arguments)
+                              : command::info(info_arguments);
+  });
 }

@@ -9,6 +9,7 @@
 #include "runtime/safetensors.h"
 #include "tools/report/run_layer.h"
 #include "tools/tilejit/activations.h"
+#include "tools/tilejit/checkpoints.h"
 #include "tools/tilejit/commands.h"
 
 namespace tilejit::command {
@@ -22,6 +23,12 @@ constexpr std::string_view columns[] = {"checkpoint", "layer", "n x k",   "schem
 std::string name_of(std::string path) {
   while (path.size() > 1 && path.back() == '/') path.pop_back();
   return path.substr(path.find_last_of('/') + 1);
+}
+
+Result<void> check_device(const std::string& device) {
+  if (device == "auto" || device == "native") return {};
+  return unsupported(
+      fmt::format("no GPU target is built; --device {} needs one, auto and native run on this CPU", device));
 }
 
 Result<std::regex> compile_regex(const std::string& text) {
@@ -41,7 +48,7 @@ Result<void> run_one(const std::string& checkpoint, const Layer& layer, const Ru
   row.scheme = layer.scheme;
   row.n = layer.weights.n;
   row.k = layer.weights.k;
-  row.target = options.target;
+  row.target = report::target_name(options.target);
   if (!layer.unsupported.empty()) {
     row.note = "unsupported: " + layer.unsupported;
     rows.push_back(std::move(row));
@@ -54,7 +61,12 @@ Result<void> run_one(const std::string& checkpoint, const Layer& layer, const Ru
   run.options.target = options.target;
   run.options.threads.max_threads = options.threads;
   run.activations = activations ? &*activations : nullptr;
-  for (Row& one : TRY(report::run_layer(row, layer.weights, run))) rows.push_back(std::move(one));
+  for (Row& one : TRY(report::run_layer(row, layer.weights, run))) {
+    // Whoever gave a file expects its data.
+    if (!options.activations.empty() && one.activations == "random")
+      one.note += (one.note.empty() ? "" : "; ") + std::string("random activations");
+    rows.push_back(std::move(one));
+  }
   return {};
 }
 
@@ -70,10 +82,11 @@ void print_rows(const std::vector<Row>& rows, bool json) {
 }  // namespace
 
 Result<int> run(const RunOptions& options) {
+  TRY(check_device(options.device));
   const std::regex wanted = TRY(compile_regex(options.layer));
   const TensorSet tensors = options.activations.empty() ? TensorSet() : TRY(read_safetensors(options.activations));
   std::vector<Row> rows;
-  for (const std::string& path : options.checkpoints) {
+  for (const std::string& path : find_checkpoints(options.checkpoints)) {
     const Checkpoint checkpoint = TRY(Checkpoint::open(path));
     for (const Layer& layer : checkpoint.layers)
       if (std::regex_search(layer.name, wanted)) TRY(run_one(path, layer, options, tensors, rows));

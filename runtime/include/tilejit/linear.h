@@ -24,7 +24,8 @@ namespace tilejit {
 /// Runs fn(task, thread) once for every task in [0, tasks), thread in [0, max_threads), and returns when all have ended.
 using ParallelFor = std::function<void(int64_t tasks, const std::function<void(int64_t task, int thread)>& fn)>;
 
-/// Threads of a call: the caller's own pool, or OpenMP when `parallel_for` is empty. One thread never enters OpenMP.
+/// Threads of a call: the caller's own pool, or OpenMP when `parallel_for` is empty. One thread never enters OpenMP, nor does a
+/// call whose work is smaller than the cost of sharing it.
 struct Threads {
   int max_threads = 0;  // 0: OpenMP's default
   ParallelFor parallel_for;
@@ -69,7 +70,8 @@ class Linear {
   Linear& operator=(Linear&&) noexcept;
   ~Linear();
 
-  /// `invalid` for null operands, m < 1 or strides shorter than a row; `resource` when a kernel cannot be compiled.
+  /// `invalid` for null operands, m < 1, and strides shorter than a row or over 2^40 elements; `resource` when a kernel
+  /// cannot be compiled, memory is exhausted, or the caller's parallel_for throws.
   /// Nothing is allocated once the kernel for this m exists and the arena has its size.
   Result<void> run(const LinearCall& call) const;
 

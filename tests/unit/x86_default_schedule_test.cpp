@@ -1,0 +1,57 @@
+// What the default schedules promise of the machine code: no spill where time is spent, little code for many k segments.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+
+#include "jit/build_linear.h"
+#include "jit/compile.h"
+#include "targets/targets.h"
+
+namespace tilejit {
+namespace {
+
+std::vector<CompiledKernel> compiled(const Problem& problem, const Schedule& schedule, const Target& target) {
+  Result<std::vector<CompiledKernel>> kernels = compile(build_linear(problem, schedule), target, {});
+  EXPECT_TRUE(kernels.ok()) << kernels.error().message;
+  return std::move(kernels.value());
+}
+
+TEST(DefaultSchedule, NoSpillInAnInnermostLoop) {
+  for (const char* row : {"zen4", "spr", "avx512"})
+    for (const char* line :
+         {"w4a16 n=4096 k=4096 g=128", "w4a16 n=4096 k=4096 g=32 zp=int", "w4a16 n=4096 k=4096 g=128 dot=fma",
+          "w4a16 n=4096 k=4096 g=32 zp=float dot=fma", "w4a16 n=100 k=60 g=20 zp=int"}) {
+      const Target& target = **find_target(row);
+      const Problem problem = *resolve(*parse_problem(line), target.facts());
+      const Layout layout = default_layout(problem, target.facts());
+      for (const Loops& loops : default_loops(problem, layout, target.facts()))
+        for (const CompiledKernel& kernel : compiled(problem, {layout, loops}, target))
+          for (const LoopResources& loop : kernel.code.resources.loops) {
+            const auto inside = [&](const LoopResources& l) {
+              return &l != &loop && l.first_byte >= loop.first_byte && l.last_byte <= loop.last_byte;
+            };
+            const auto& all = kernel.code.resources.loops;
+            if (std::any_of(all.begin(), all.end(), inside)) continue;
+            EXPECT_EQ(loop.spill_loads + loop.spill_stores, 0)
+                << row << " " << line << " " << print_schedule({layout, loops}) << " loop " << loop.name;
+          }
+    }
+}
+
+TEST(DefaultSchedule, EqualSegmentsShareTheirCode) {
+  const Target& target = **find_target("zen4");
+  const auto bytes = [&](const std::string& ks) {
+    const Problem problem = *resolve(*parse_problem("w4a16 n=64 k=524288 g=128 zp=float ks=" + ks), target.facts());
+    const Layout layout = default_layout(problem, target.facts());
+    int64_t sum = 0;
+    for (const CompiledKernel& kernel :
+         compiled(problem, {layout, default_loops(problem, layout, target.facts())[0]}, target))
+      sum += static_cast<int64_t>(kernel.code.bytes.size());
+    return sum;
+  };
+  EXPECT_LT(bytes("4096"), bytes("2") + 256);
+}
+
+}  // namespace
+}  // namespace tilejit
