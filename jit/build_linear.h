@@ -19,13 +19,13 @@ struct PackedShape {
   int64_t group;         // k of a full group (k itself for group -1)
   int64_t group_blocks;  // 32-bit words (kk each) of a full group: ceil(group / kk)
   int64_t blocks;        // words of all groups: the last group has ceil(its k / kk)
-  int depth;  // k that one dot step contracts (fma 1, bf16 2): lane t of step j holds k = j*depth + t of the word
-  int64_t padded_k;  // blocks * kk
+  int pair;              // consecutive k that lie at the same place in the parts of a word: its two halves
+  int64_t padded_k;      // blocks * kk
 };
 PackedShape packed_shape(const Problem& resolved, const Layout& layout);
 
-/// In a 32-bit word of the packed weights the nibble e (bits 4e..4e+3) holds k = (e % s) * depth + e / s of the block, where
-/// s = kk / depth: the order that `unpack` with lane j reads as the j-th dot step.
+/// In a 32-bit word of the packed weights the nibble e (bits 4e..4e+3) holds k = (e % s) * pair + e / s of the block, where
+/// s = kk / pair: a dot step of depth `pair` unpacks with lane j, one of depth 1 with lanes j and j + s.
 ir::Program build_linear(const Problem& resolved, const Schedule& schedule);
 
 /// Bytes of scratch that a task of the schedule's gemm needs (expanded panel and saved partial sums).

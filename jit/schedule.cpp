@@ -160,8 +160,9 @@ Layout default_layout(const Problem& problem, const TargetFacts& target) {
 std::vector<Loops> default_loops(const Problem& problem, const Layout& layout, const TargetFacts& target) {
   std::vector<Loops> ranges;
   const int columns = vectors(layout.panel, target) * layout.streams;
-  // Stored zero points take as many registers as the weights, and a temporary each while they are subtracted.
-  const int most = most_rows(columns, target.registers - (problem.zp == ZeroDomain::integer ? 2 * columns : 0));
+  // Unpacking holds registers of its own, as many as the weights: shifted words, or stored zero points and differences.
+  const int unpacking = problem.zp == ZeroDomain::integer ? 2 : problem.dot == Dot::bf16 ? 0 : 1;
+  const int most = most_rows(columns, target.registers - unpacking * columns);
   for (int mr = 1; mr <= most; ++mr) ranges.push_back(inplace_loops(layout, mr, mr, mr));
   // Where unpacking costs nothing beside the dot steps an expanded panel has no use; nor does one serve several streams.
   const bool inplace = target.unpacks_beside_dot || layout.streams > 1;

@@ -305,8 +305,8 @@ Result<PackedWeights> pack(const Weights& weights, const Problem& resolved, cons
   plan.kk = layout.kk;
   plan.bits = resolved.weight_bits();
   plan.tile_stride = plan.shape.panel;
-  const int steps = layout.kk / plan.shape.depth;
-  for (int e = 0; e < layout.kk; ++e) plan.k_of[static_cast<size_t>(e)] = e % steps * plan.shape.depth + e / steps;
+  const int steps = layout.kk / plan.shape.pair;
+  for (int e = 0; e < layout.kk; ++e) plan.k_of[static_cast<size_t>(e)] = e % steps * plan.shape.pair + e / steps;
   plan.tiles.resize(static_cast<size_t>(count * tile_k * plan.tile_stride));
   if (has_block_floats(weights)) plan.values.resize(static_cast<size_t>(count * plan.shape.groups));
 

@@ -35,6 +35,12 @@ struct Panel {
   Value part, acc, total;
 };
 
+/// A dot step of a word: of the `pair` k at place `j` a step of smaller depth takes number t.
+struct Step {
+  Value j;
+  int t;
+};
+
 class Gemm {
  public:
   explicit Gemm(const Geometry& geometry) : g(geometry), b("gemm"), mr_(g.loops.mr), nr_(g.loops.nr) {
@@ -108,15 +114,16 @@ class Gemm {
   }
 
   /// u = the weights of dot step j, exact: u - z.
-  void unpack(const Panel& r, Value j) {
+  void unpack(const Panel& r, Step step) {
+    const int lane = step.t * (g.layout.kk / g.shape.pair);
     if (zero_.buffer != BufferId::none)
-      b.unpack_zero(u_, r.packed, r.zero, j, 0);
+      b.unpack_zero(u_, r.packed, r.zero, step.j, lane);
     else
-      b.unpack(u_, r.packed, j, 0, g.p.zero);
+      b.unpack(u_, r.packed, step.j, lane, g.p.zero);
   }
 
-  void load_x(const Affine& block, Value j) {
-    b.load(x_, ap_, {{row_, mr_}, {block * g.layout.kk + Affine::of(j, g.depth), g.depth}});
+  void load_x(const Affine& block, Step step) {
+    b.load(x_, ap_, {{row_, mr_}, {block * g.layout.kk + Affine::of(step.j, g.shape.pair) + step.t, g.depth}});
   }
 
   void dot(const Panel& r) { b.elementwise(g.p.dot == Dot::bf16 ? Op::dot_bf16 : Op::fma, r.part, x_, u_, r.part); }
@@ -180,10 +187,12 @@ class Gemm {
   Affine first_sum(const Run& run) const { return segment_ * g.stride.sum + run.sum; }
   Affine first_block(const Run& run) const { return segment_ * g.stride.block + run.block; }
 
-  /// body(j) for the dot steps of a word.
+  /// The dot steps of a word, ascending in k.
   template <typename Body>
   void for_steps(Body body) {
-    body(b.for_loop(LoopKind::unrolled, "j", 0, g.steps));
+    const int pair = g.shape.pair;
+    const Value j = b.for_loop(LoopKind::unrolled, "j", 0, g.layout.kk / pair);
+    for (int t = 0; t < pair / g.depth; ++t) body(Step{j, t});
     b.end();
   }
 
@@ -220,10 +229,10 @@ class Gemm {
       load_packed(s, block);
       if (g.loops.prefetch > 0) prefetch(s, block);
     }
-    for_steps([&](Value j) {
-      load_x(block, j);
+    for_steps([&](Step step) {
+      load_x(block, step);
       for (const Panel& r : panels_) {
-        unpack(r, j);
+        unpack(r, step);
         dot(r);
       }
     });
@@ -343,25 +352,25 @@ class Gemm {
   void expand(const Affine& to, const Affine& from, const Bound& blocks) {
     const Affine k = Affine::of(b.for_loop(LoopKind::serial, "k", 0, blocks));
     load_packed(0, from + k);
-    for_steps([&](Value j) {
-      unpack(panels_[0], j);
-      b.store(expanded_, panel_at(to + k, j), u_);
+    for_steps([&](Step step) {
+      unpack(panels_[0], step);
+      b.store(expanded_, panel_at(to + k, step), u_);
     });
     b.end();
   }
 
   void dot_blocks(const Affine& local, const Affine& global, const Bound& blocks) {
     for_blocks(blocks, [&](const Affine& block) {
-      for_steps([&](Value j) {
-        b.load(u_, expanded_, panel_at(local + block, j));
-        load_x(global + block, j);
+      for_steps([&](Step step) {
+        b.load(u_, expanded_, panel_at(local + block, step));
+        load_x(global + block, step);
         dot(panels_[0]);
       });
     });
   }
 
-  std::vector<Slice> panel_at(const Affine& block, Value j) const {
-    return {{block * g.steps + Affine::of(j)}, {column_, nr_}, {0, g.depth}};
+  std::vector<Slice> panel_at(const Affine& block, Step step) const {
+    return {{block * g.steps + Affine::of(step.j, g.shape.pair / g.depth) + step.t}, {column_, nr_}, {0, g.depth}};
   }
 
   /// body() for every register tile of the task's rows.

@@ -43,7 +43,7 @@ bool alike(const std::vector<std::vector<Run>>& segments) {
 Geometry::Geometry(const Problem& problem, const Schedule& schedule)
     : p(problem), layout(schedule.layout), loops(schedule.loops), shape(packed_shape(p, layout)),
       segments(cut_segments(p, shape, layout.kk)), operand(p.dot == Dot::bf16 ? Type::bf16 : Type::f32),
-      depth(shape.depth), steps(layout.kk / depth), sums(p.group == -1 ? p.ks : shape.groups) {
+      depth(p.dot == Dot::bf16 ? 2 : 1), steps(layout.kk / depth), sums(p.group == -1 ? p.ks : shape.groups) {
   if (alike(segments)) {
     const Run& first = segments[0][0];
     const Run& second = segments[1][0];
@@ -92,7 +92,7 @@ PackedShape packed_shape(const Problem& resolved, const Layout& layout) {
   s.group_blocks = ceil_div(s.group, layout.kk);
   const int64_t last = resolved.k - (s.groups - 1) * s.group;
   s.blocks = (s.groups - 1) * s.group_blocks + ceil_div(last, layout.kk);
-  s.depth = resolved.dot == Dot::bf16 ? 2 : 1;
+  s.pair = 2;
   s.padded_k = s.blocks * layout.kk;
   return s;
 }

@@ -157,7 +157,7 @@ class Encoder : public Xbyak::CodeGenerator {
     // clang-format off
     switch (i.op) {
 #define VVV(name, flags) \
-  case VOp::name: return with_source(i.b, i.mem, 64, [&](const Operand& b) { name(z(i.dst), z(i.a), b); });
+  case VOp::name: return with_source(i.b, i.mem, 64, [&](const Operand& b) { name(masked(i), z(i.a), b); });
 #define VV(name, dst_bytes, src_bytes, flags) \
   case VOp::name: return with_source(i.a, i.mem, src_bytes, [&](const Operand& a) { name(vector(i.dst, dst_bytes), a); });
 #define VVI(name, flags) \
@@ -172,6 +172,9 @@ class Encoder : public Xbyak::CodeGenerator {
     }
     // clang-format on
   }
+
+  /// The destination; lanes that a mask leaves out become zero.
+  Xbyak::Zmm masked(const Inst& i) { return i.mask == Reg::none ? z(i.dst) : z(i.dst) | k(i.mask) | T_z; }
 
   void encode_vcvtps2ph(const Inst& i) { vcvtps2ph(vector(i.dst, 32), z(i.a), static_cast<uint8_t>(i.imm)); }
   void encode_vpmovdw(const Inst& i) { vpmovdw(vector(i.dst, 32), z(i.a)); }

@@ -33,7 +33,7 @@ class Selector {
  public:
   Selector(const ir::Kernel& kernel, const CpuRow& row)
       : kernel_(kernel), partner_(ir::match_loops(kernel)), values_(kernel, emit_),
-        addresses_(kernel, emit_), s_{kernel, row, emit_, values_, addresses_, {}} {}
+        addresses_(kernel, emit_), s_{kernel, row, emit_, values_, addresses_, {}, {}} {}
 
   Result<VCode> run() {
     for (const ir::Buffer& buffer : kernel_.buffers)
@@ -71,14 +71,14 @@ class Selector {
       case ir::Op::wait: return refuse(s_, instr, "waves and shared memory are for GPUs");
     }
     if (instr.dst == ir::Value::none) return {};
-    forget_differences(s_, values_.registers(instr.dst));
+    forget_shared(s_, values_.registers(instr.dst));
     select_zeros(s_, instr.dst, i);
     return {};
   }
 
   void boundary() {
     values_.boundary();
-    forget_differences(s_, {});
+    forget_shared(s_, {});
   }
 
   Result<void> enter(size_t& i) {

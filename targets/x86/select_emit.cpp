@@ -90,15 +90,22 @@ void Emitter::jump(VOp op, Reg a, Reg b, int32_t bound, int64_t to) {
 
 void Emitter::place(int64_t label_number) { push(VOp::label).imm = label_number; }
 
-Reg Emitter::table(const std::array<uint32_t, 16>& dwords) {
+Reg Emitter::table(const std::array<uint32_t, 16>& dwords) { return hoisted(pooled_table(dwords), VOp::load); }
+
+Reg Emitter::lane_mask(uint32_t bits) {
+  std::array<uint32_t, 16> repeated;
+  repeated.fill(bits);
+  return hoisted(pooled_table(repeated), VOp::kload);
+}
+
+int32_t Emitter::pooled_table(const std::array<uint32_t, 16>& dwords) {
   for (const int32_t offset : tables_)
-    if (std::memcmp(&code.constants[static_cast<size_t>(offset)], dwords.data(), 64) == 0)
-      return hoisted(offset, VOp::load, true);
+    if (std::memcmp(&code.constants[static_cast<size_t>(offset)], dwords.data(), 64) == 0) return offset;
   const auto offset = static_cast<int32_t>(code.constants.size());
   code.constants.resize(code.constants.size() + 64);
   std::memcpy(&code.constants[static_cast<size_t>(offset)], dwords.data(), 64);
   tables_.push_back(offset);
-  return hoisted(offset, VOp::load, true);
+  return offset;
 }
 
 int32_t Emitter::pooled_dword(uint32_t dword) {
@@ -114,17 +121,17 @@ int32_t Emitter::pooled_dword(uint32_t dword) {
   return offset;
 }
 
-Reg Emitter::splat(uint32_t dword) { return hoisted(pooled_dword(dword), VOp::vpbroadcastd, false); }
+Reg Emitter::splat(uint32_t dword) { return hoisted(pooled_dword(dword), VOp::vpbroadcastd); }
 
-Reg Emitter::hoisted(int32_t offset, VOp op, bool is_table) {
+Reg Emitter::hoisted(int32_t offset, VOp op) {
   for (const Constant& c : hoisted_)
-    if (c.offset == offset && c.is_table == is_table) return c.reg;
+    if (c.offset == offset && c.op == op) return c.reg;
   const Reg reg = in_entry([&] {
-    const Reg dst = zmm();
+    const Reg dst = op == VOp::kload ? mask() : zmm();
     push(op, dst).mem = pool(offset);
     return dst;
   });
-  hoisted_.push_back({offset, reg, is_table});
+  hoisted_.push_back({offset, op, reg});
   return reg;
 }
 

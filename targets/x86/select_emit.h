@@ -38,6 +38,8 @@ class Emitter {
   /// A register that holds 16 dwords, or one dword in every lane, through the whole kernel.
   Reg table(const std::array<uint32_t, 16>& dwords);
   Reg splat(uint32_t dword);
+  /// A mask of 64 lanes that repeats the bits of a dword.
+  Reg lane_mask(uint32_t bits);
   /// dst = one dword in every lane, written here.
   void fill(Reg dst, uint32_t dword);
 
@@ -58,11 +60,12 @@ class Emitter {
  private:
   struct Constant {
     int32_t offset;
+    VOp op;  // how it is read
     Reg reg;
-    bool is_table;
   };
+  int32_t pooled_table(const std::array<uint32_t, 16>& dwords);
   int32_t pooled_dword(uint32_t dword);
-  Reg hoisted(int32_t offset, VOp op, bool is_table);
+  Reg hoisted(int32_t offset, VOp op);
 
   std::vector<Inst> entry_;
   std::vector<Inst> arguments_;

@@ -19,6 +19,12 @@ struct NibbleDifferences {
   Reg even, odd;
 };
 
+/// Every word of `packed` shifted right by `by` bits: nibbles by/4 and by/4 + 4 of each dword lie lowest in its two words.
+struct ShiftedWords {
+  Reg packed, shifted;
+  int by;
+};
+
 struct Selection {
   const ir::Kernel& kernel;
   const CpuRow& row;
@@ -26,6 +32,7 @@ struct Selection {
   Values& values;
   Addresses& addresses;
   std::vector<NibbleDifferences> differences;  // computed in this straight run and still true
+  std::vector<ShiftedWords> shifted_words;     // likewise, the last one of each `packed`
 
   const ir::TileType& tile(ir::Value v) const { return kernel.value(v).tile; }
 };
@@ -41,7 +48,7 @@ Result<void> select_dot(Selection& s, const ir::Instr& instr, std::span<const Re
 /// unpack, unpack_zero.
 Result<void> select_unpack(Selection& s, const ir::Instr& instr, std::span<const Reg> dst);
 /// To be called when registers get new contents; with none, at loop boundaries, everything is forgotten.
-void forget_differences(Selection& s, std::span<const Reg> written);
+void forget_shared(Selection& s, std::span<const Reg> written);
 /// The forms of a zero-point tile that unpack_zero wants, made right after instruction `position` has written it.
 void select_zeros(Selection& s, ir::Value zeros, size_t position);
 

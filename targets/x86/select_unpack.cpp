@@ -80,15 +80,31 @@ class Unpacker {
     return s_.differences.back();
   }
 
+  /// Nibble l lies in the low word of its dword, nibble l + 4 at the same place in the high word: the two share a shift of
+  /// words. The low one indexes a table of f32; the high one a table of bf16, which is the upper half of the same f32.
   void nibbles_to_f32(Reg dst, Reg packed, int vector) {
     const int64_t zero = has_zeros_ ? 0 : instr_.imm;
-    const Reg table = e_.table(dword_table([&](uint32_t i) { return f32_bits(int64_t{i} - zero); }));
-    const Reg index = shifted(e_, VOp::vpsrld, packed, 4 * fields_.lane);
-    if (!has_zeros_) {
-      e_.push(VOp::vpermps, dst, index, table);
-      return;
+    const Reg index = shifted_words(packed, fields_.lane % 4 * 4);
+    const Reg u = has_zeros_ ? e_.zmm() : dst;
+    if (fields_.lane < 4) {
+      e_.push(VOp::vpermps, u, index, e_.table(dword_table([&](uint32_t i) { return f32_bits(int64_t{i} - zero); })));
+    } else {
+      const Reg table = e_.table(word_table([&](uint32_t i) { return bf16_bits(int64_t{i & 15} - zero); }));
+      const Reg high_words = e_.lane_mask(0xaaaaaaaa);
+      e_.push(VOp::vpermw, u, index, table).mask = high_words;
     }
-    subtract_zero(dst, e_.vector(VOp::vpermps, index, table), vector);
+    if (has_zeros_) subtract_zero(dst, u, vector);
+  }
+
+  Reg shifted_words(Reg packed, int by) {
+    if (by == 0) return packed;
+    for (ShiftedWords& s : s_.shifted_words)
+      if (s.packed == packed) {
+        if (s.by != by) s = {packed, e_.vector_imm(VOp::vpsrlw, packed, by), by};
+        return s.shifted;
+      }
+    s_.shifted_words.push_back({packed, e_.vector_imm(VOp::vpsrlw, packed, by), by});
+    return s_.shifted_words.back().shifted;
   }
 
   Reg field_as_f32(Reg packed, int field) {
@@ -137,11 +153,15 @@ Result<void> select_unpack(Selection& s, const ir::Instr& instr, std::span<const
   return {};
 }
 
-void forget_differences(Selection& s, std::span<const Reg> written) {
-  if (written.empty()) return s.differences.clear();
-  std::erase_if(s.differences, [&](const NibbleDifferences& d) {
-    return std::any_of(written.begin(), written.end(), [&](Reg r) { return r == d.packed || r == d.zeros; });
-  });
+void forget_shared(Selection& s, std::span<const Reg> written) {
+  if (written.empty()) {
+    s.differences.clear();
+    s.shifted_words.clear();
+    return;
+  }
+  const auto is_written = [&](Reg reg) { return std::find(written.begin(), written.end(), reg) != written.end(); };
+  std::erase_if(s.differences, [&](const NibbleDifferences& d) { return is_written(d.packed) || is_written(d.zeros); });
+  std::erase_if(s.shifted_words, [&](const ShiftedWords& w) { return is_written(w.packed); });
 }
 
 void select_zeros(Selection& s, ir::Value zeros, size_t position) {
@@ -157,7 +177,7 @@ void select_zeros(Selection& s, ir::Value zeros, size_t position) {
       const Reg words = s.emit.vector(VOp::vpord, z, s.emit.vector_imm(VOp::vpslld, z, 16));
       s.emit.push(VOp::vpord, dst[c], words, s.emit.vector_imm(VOp::vpslld, words, 8));
     }
-    forget_differences(s, dst);
+    forget_shared(s, dst);
   }
 }
 

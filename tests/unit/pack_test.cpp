@@ -37,9 +37,9 @@ uint32_t packed_weight(const PackedWeights& packed, const PackedShape& shape, in
   const uint32_t word =
       at<uint32_t>(packed, Operand::w, (n / shape.panel * shape.blocks + block) * shape.panel + n % shape.panel);
   const int64_t in_block = in_group % kk;
-  const int steps = kk / shape.depth;
+  const int steps = kk / shape.pair;
   for (int e = 0; e < kk; ++e) {
-    if (e % steps * shape.depth + e / steps == in_block) return word >> (bits * e) & ((1u << bits) - 1);
+    if (e % steps * shape.pair + e / steps == in_block) return word >> (bits * e) & ((1u << bits) - 1);
   }
   ADD_FAILURE() << "no element holds k=" << k;
   return 0;

@@ -80,7 +80,7 @@ TEST(PackedShape, ShortGroupsArePaddedToWholeWords) {
   EXPECT_EQ(s.group_blocks, 3);
   EXPECT_EQ(s.blocks, 3 * 3 + 3);
   EXPECT_EQ(s.padded_k, 96);
-  EXPECT_EQ(s.depth, 1);
+  EXPECT_EQ(s.pair, 2);
 }
 
 }  // namespace
