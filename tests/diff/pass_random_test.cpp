@@ -70,7 +70,7 @@ TEST(PassRandom, KeepsRandomKernels) {
 Problem small_problem(const TargetFacts& target, test::Rng& rng) {
   constexpr int64_t largest = 20'000;
   while (true) {
-    const Problem problem = test::random_problem(target, rng);
+    Problem problem = test::random_problem(target, rng);
     if (problem.m * problem.n * problem.k <= largest) return problem;
   }
 }
