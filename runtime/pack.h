@@ -4,7 +4,7 @@
 //   z    u8 [panels, groups, panel]       zp=int only
 //   perm i32 [k], bias [n]                as they are
 // Padding (channels past n, k past the end of a group) is nibble 0 with scale 0. All operands lie in one mapping that asks
-// for huge pages; panels are packed in parallel, so that a thread's pages lie on its memory node.
+// for huge pages and has its pages before the panels are packed in parallel.
 #pragma once
 
 #include <tilejit/linear.h>
