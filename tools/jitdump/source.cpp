@@ -30,8 +30,9 @@ Result<Schedule> choose_schedule(const std::string& line, const Problem& problem
   return schedule;
 }
 
-Result<Source> load_problem(const Request& request, const Target& target) {
+Result<Source> load_problem(const Request& request) {
   const Problem asked = TRY(parse_problem(request.problem));
+  const Target& target = *TRY(find_target(request.target));
   const Problem problem = TRY(resolve(asked, target.facts()));
   Source source;
   source.target = &target;
@@ -44,7 +45,7 @@ Result<Source> load_problem(const Request& request, const Target& target) {
   return source;
 }
 
-Result<Source> load_file(const Request& request, const Target& target) {
+Result<Source> load_file(const Request& request) {
   std::error_code ignored;
   if (!std::filesystem::is_regular_file(request.file, ignored))
     return invalid(fmt::format("{}: no such file, or not a regular one", request.file));
@@ -52,7 +53,7 @@ Result<Source> load_file(const Request& request, const Target& target) {
   if (!file) return invalid(fmt::format("{}: cannot be read", request.file));
   const std::string text{std::istreambuf_iterator<char>(file), {}};
   Source source;
-  source.target = &target;
+  source.target = TRY(find_target(request.target));
   source.m = request.m > 0 ? request.m : default_m;
   source.program = TRY(ir::parse(text, request.file));
   TRY(ir::check_legal(source.program, request.file));
@@ -62,8 +63,7 @@ Result<Source> load_file(const Request& request, const Target& target) {
 }  // namespace
 
 Result<Source> load_source(const Request& request) {
-  const Target* target = TRY(find_target(request.target));
-  return request.file.empty() ? load_problem(request, *target) : load_file(request, *target);
+  return request.file.empty() ? load_problem(request) : load_file(request);
 }
 
 }  // namespace tilejit::jitdump
