@@ -17,15 +17,19 @@ struct PackedShape {
   int64_t panel;         // channels a panel
   int64_t groups;        // scales along k
   int64_t group;         // k of a full group (k itself for group -1)
-  int64_t group_blocks;  // 32-bit words (kk each) of a full group: ceil(group / kk)
+  int64_t group_blocks;  // words (kk weights each) of a full group: ceil(group / kk)
   int64_t blocks;        // words of all groups: the last group has ceil(its k / kk)
-  int pair;              // consecutive k that lie at the same place in the parts of a word: its two halves
+  int pair;              // consecutive k that lie at the same place in the parts of a word
   int64_t padded_k;      // blocks * kk
+  int halves;            // 2: even panels hold the gate half of the channels, odd ones the up half (swiglu); else 1
 };
 PackedShape packed_shape(const Problem& resolved, const Layout& layout);
 
-/// In a 32-bit word of the packed weights the nibble e (bits 4e..4e+3) holds k = (e % s) * pair + e / s of the block, where
-/// s = kk / pair: a dot step of depth `pair` unpacks with lane j, one of depth 1 with lanes j and j + s.
+/// The weight row at `column` of a packed panel, -1 in the padding. Each half of n channels fills whole panels.
+int64_t channel_of(const PackedShape& shape, int64_t n, int64_t panel, int64_t column);
+
+/// In a word of kk packed weights the element e holds k = (e % s) * pair + e / s of the block, where s = kk / pair: a dot step
+/// of depth `pair` unpacks with lane j, one of depth 1 with lanes j and j + s. Integer dots have depth 4 and pair 4.
 ir::Program build_linear(const Problem& resolved, const Schedule& schedule);
 
 /// Bytes of scratch that a task of the schedule's gemm needs (expanded panel and saved partial sums).

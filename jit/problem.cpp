@@ -238,6 +238,23 @@ int Problem::weight_bits() const {
   return 0;
 }
 
+Type Problem::weight_type() const {
+  switch (scheme) {
+    case Scheme::w4a16:
+    case Scheme::w4a8: return Type::u4;
+    case Scheme::w8a16:
+    case Scheme::w8a8: return Type::u8;
+    case Scheme::w16a16: return a;
+  }
+  return a;
+}
+
+int Problem::packed_k() const {
+  // Halves of f16 would have to be gathered before they are widened; 16 channels side by side are widened as they lie.
+  if (scheme == Scheme::w16a16) return a == Type::bf16 ? 2 : 1;
+  return 32 / weight_bits();
+}
+
 bool Problem::has(Epilogue e) const { return std::find(epilogue.begin(), epilogue.end(), e) != epilogue.end(); }
 
 std::string_view to_string(Scheme scheme) { return name_of<Scheme>(scheme_names, scheme); }
@@ -320,7 +337,7 @@ Result<void> can_implement(const Problem& p, const TargetFacts& target) {
   if (p.dot == Dot::bf16 && !target.has_dot_bf16)
     return refuse("dot=bf16 needs the vdpbf16ps instruction (AVX512_BF16)", [](Problem& q) { q.dot = Dot::fma; });
   // Every group is padded to whole 32-bit words of weights, so that groups of few weights need more columns than k.
-  const int64_t word = 32 / p.weight_bits();
+  const int64_t word = p.packed_k();
   const int64_t group = std::min(p.group == -1 ? p.k : p.group, p.k);
   const int64_t columns = p.groups() * ((group + word - 1) / word * word);
   if (columns > max_size / 2)

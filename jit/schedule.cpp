@@ -148,7 +148,7 @@ std::string print_schedule(const Schedule& s) {
 
 Layout default_layout(const Problem& problem, const TargetFacts& target) {
   Layout layout;
-  layout.kk = 32 / problem.weight_bits();
+  layout.kk = problem.packed_k();
   // As many channels as give the dot steps of one row enough independent chains, and not more than the layer has.
   const int64_t chains = int64_t{std::max(4, target.fma_latency * target.fma_per_cycle)} * target.lanes;
   int64_t panel = std::min(round_up(problem.n, target.lanes), chains);
@@ -190,9 +190,8 @@ Result<void> legal(const Problem& problem, const Schedule& schedule, const Targe
   const auto require = [&](bool met, std::string reason) {
     if (!met) reasons.push_back(std::move(reason));
   };
-  require(layout.kk == 32 / problem.weight_bits(),
-          fmt::format("kk={} is not {} (a 32-bit word of {}-bit weights)", layout.kk, 32 / problem.weight_bits(),
-                      problem.weight_bits()));
+  require(layout.kk == problem.packed_k(), fmt::format("kk={} is not {} (weights of {} bits packed side by side)",
+                                                       layout.kk, problem.packed_k(), problem.weight_bits()));
   if (!target.any_tile) {
     require(layout.panel % target.lanes == 0,
             fmt::format("panel={} is not a multiple of {} (lanes of a zmm)", layout.panel, target.lanes));

@@ -17,10 +17,10 @@
 
 namespace tilejit {
 
-/// How packed weights lie in memory: u4[panels][k blocks][panel channels][8 k]: one 32-bit word per channel holds `kk` k.
+/// How packed weights lie in memory: [panels][k blocks][panel channels][kk]: one word per channel holds `kk` weights.
 struct Layout {
   int panel = 64;   // channels per panel
-  int kk = 8;       // k per 32-bit word of a channel: 32 / weight bits
+  int kk = 8;       // weights per word of a channel: Problem::packed_k
   int streams = 1;  // panels read side by side by one task
 
   bool operator==(const Layout&) const = default;

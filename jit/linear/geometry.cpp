@@ -86,15 +86,21 @@ bool sums_stay_in_registers(const Geometry& g) {
 PackedShape packed_shape(const Problem& resolved, const Layout& layout) {
   PackedShape s{};
   s.panel = layout.panel;
-  s.panels = ceil_div(ceil_div(resolved.n, layout.panel), layout.streams) * layout.streams;
+  s.halves = resolved.has(Epilogue::swiglu) ? 2 : 1;
+  s.panels = ceil_div(ceil_div(resolved.n / s.halves, layout.panel) * s.halves, layout.streams) * layout.streams;
   s.group = resolved.group == -1 ? resolved.k : resolved.group;
   s.groups = resolved.groups();
   s.group_blocks = ceil_div(s.group, layout.kk);
   const int64_t last = resolved.k - (s.groups - 1) * s.group;
   s.blocks = (s.groups - 1) * s.group_blocks + ceil_div(last, layout.kk);
-  s.pair = 2;
+  s.pair = std::min(resolved.has_integer_dot() ? 4 : 2, layout.kk);
   s.padded_k = s.blocks * layout.kk;
   return s;
+}
+
+int64_t channel_of(const PackedShape& shape, int64_t n, int64_t panel, int64_t column) {
+  const int64_t in_half = panel / shape.halves * shape.panel + column;
+  return in_half < n / shape.halves ? panel % shape.halves * (n / shape.halves) + in_half : -1;
 }
 
 ir::Program build_linear(const Problem& resolved, const Schedule& schedule) {
