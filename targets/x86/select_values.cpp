@@ -69,6 +69,11 @@ class Liveness {
   std::vector<uint8_t> carried_;
 };
 
+bool makes_nibbles(const ir::Kernel& kernel, const ir::Instr& instr) {
+  return instr.op == ir::Op::unpack && kernel.value(instr.args[0]).tile.type == Type::u4 &&
+         kernel.value(instr.dst).tile.type == Type::u8;
+}
+
 }  // namespace
 
 Result<TileLayout> layout_of(const ir::TileType& tile) {
@@ -102,6 +107,7 @@ Result<void> Values::lay_out() {
       if (!layout) return unsupported(fmt::format("`{}`: {}", ir::print(kernel_, instr), layout.error().message));
       state_[index(v)].layout = *layout;
     }
+    if (instr.dst != ir::Value::none) state_[index(instr.dst)].has_other_writes |= !makes_nibbles(kernel_, instr);
     if (instr.op != ir::Op::unpack_zero) continue;
     const bool through_bytes =
         kernel_.value(instr.dst).tile.type == Type::bf16 && kernel_.value(instr.args[0]).tile.type == Type::u4;

@@ -38,6 +38,9 @@ class Values {
   Result<void> lay_out();
   const TileLayout& layout(ir::Value v) const { return state_[index(v)].layout; }
 
+  /// Every write unpacks u4 to u8: no byte exceeds 15.
+  bool holds_nibbles(ir::Value v) const { return !state_[index(v)].has_other_writes; }
+
   /// The registers that instruction `position` (which writes v) is to write.
   std::span<const Reg> define(ir::Value v, size_t position);
   std::span<const Reg> registers(ir::Value v) const { return state_[index(v)].current; }
@@ -55,6 +58,7 @@ class Values {
  private:
   struct State {
     TileLayout layout;
+    bool has_other_writes = false;  // than unpack from u4 to u8
     std::vector<Reg> home, current;
     bool wants[2] = {false, false};
     std::vector<Reg> zero_home[2], zero_current[2];

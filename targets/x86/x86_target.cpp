@@ -17,6 +17,7 @@ class X86Target final : public Target {
 
   Result<Code> lower(const ir::Kernel& kernel, const LowerOptions& options) const override {
     x86::VCode code = TRY(x86::select(kernel, row_));
+    x86::forward_copies(code);
     x86::order(code);
     if (options.stages) options.stages("vcode", x86::print(code, {}));
     const x86::Allocation allocation = TRY(x86::allocate(code, options.vector_registers));
