@@ -13,12 +13,12 @@ struct ArithmeticRow {
   VOp on_f32, on_i32;  // the same where the op takes one type
 };
 constexpr ArithmeticRow arithmetic_rows[] = {
-    {ir::Op::add, VOp::vaddps, VOp::vpaddd},          {ir::Op::sub, VOp::vsubps, VOp::vpsubd},
-    {ir::Op::mul, VOp::vmulps, VOp::vpmulld},         {ir::Op::max, VOp::vmaxps, VOp::vpmaxsd},
-    {ir::Op::min, VOp::vminps, VOp::vpminsd},         {ir::Op::fma, VOp::fma, VOp::fma},
-    {ir::Op::div, VOp::vdivps, VOp::vdivps},          {ir::Op::round, VOp::vrndscaleps, VOp::vrndscaleps},
-    {ir::Op::bitcast, VOp::vmov, VOp::vmov},          {ir::Op::bit_and, VOp::vpandd, VOp::vpandd},
-    {ir::Op::bit_or, VOp::vpord, VOp::vpord},         {ir::Op::shift_left, VOp::vpslld, VOp::vpslld},
+    {ir::Op::add, VOp::vaddps, VOp::vpaddd},         {ir::Op::sub, VOp::vsubps, VOp::vpsubd},
+    {ir::Op::mul, VOp::vmulps, VOp::vpmulld},        {ir::Op::max, VOp::vmaxps, VOp::vpmaxsd},
+    {ir::Op::min, VOp::vminps, VOp::vpminsd},        {ir::Op::fma, VOp::fma, VOp::fma},
+    {ir::Op::div, VOp::vdivps, VOp::vdivps},         {ir::Op::round, VOp::vrndscaleps, VOp::vrndscaleps},
+    {ir::Op::bitcast, VOp::vmov, VOp::vmov},         {ir::Op::bit_and, VOp::vpandd, VOp::vpandd},
+    {ir::Op::bit_or, VOp::vpord, VOp::vpord},        {ir::Op::shift_left, VOp::vpslld, VOp::vpslld},
     {ir::Op::shift_right, VOp::vpsrad, VOp::vpsrad},
 };
 
