@@ -189,7 +189,7 @@ class Encoder : public Xbyak::CodeGenerator {
   }
   void encode_shuffle_into(const Inst& i) {
     copy(i.dst, i.a);
-    vpshufb(z(i.dst) | k(i.mask), z(i.b), z(i.c));
+    with_source(i.c, i.mem, 64, [&](const Operand& c) { vpshufb(z(i.dst) | k(i.mask), z(i.b), c); });
   }
   void encode_vshufi32x4(const Inst& i) { vshufi32x4(z(i.dst), z(i.a), z(i.a), static_cast<uint8_t>(i.imm)); }
   void encode_vcmpps(const Inst& i) { vcmpps(k(i.dst), z(i.a), z(i.b), static_cast<uint8_t>(i.imm)); }

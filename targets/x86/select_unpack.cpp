@@ -132,8 +132,8 @@ class Unpacker {
     const int64_t power = is_odd ? 1 << 15 : 1 << 23;
     const Reg place = shared_shift(VOp::vpsrld, packed, byte / 2 * 16);
     const Reg biased = e_.zmm();
-    e_.push(VOp::vpblendmb, biased, e_.splat(f32_bits(power)), place).mask =
-        e_.lane_mask(is_odd ? 0x22222222 : 0x11111111);
+    const Reg powers = e_.table(dword_table([&](uint32_t) { return f32_bits(power); }));
+    e_.push(VOp::vpblendmb, biased, place, powers).mask = e_.lane_mask(is_odd ? 0xdddddddd : 0xeeeeeeee);
     const int64_t bias = power + (has_zeros_ ? 0 : instr_.imm);
     if (!has_zeros_ && static_cast<int64_t>(static_cast<float>(bias)) == bias) {
       e_.push(VOp::vsubps, dst, biased, e_.splat(f32_bits(bias)));
