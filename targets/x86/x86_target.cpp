@@ -1,6 +1,9 @@
 #include "targets/x86/x86_target.h"
 
+#include <utility>
+
 #include "targets/x86/arch.h"
+#include "targets/x86/emulator/emulator.h"
 #include "targets/x86/encode.h"
 #include "targets/x86/regalloc.h"
 #include "targets/x86/select.h"
@@ -24,6 +27,8 @@ class X86Target final : public Target {
     if (options.stages) options.stages("alloc", x86::print(code, allocation));
     return x86::encode(code, allocation);
   }
+
+  Result<Code> emulated(Code code) const override { return x86::emulated(std::move(code)); }
 
  private:
   const x86::CpuRow& row_;
