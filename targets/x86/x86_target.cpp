@@ -28,6 +28,7 @@ class X86Target final : public Target {
     return x86::encode(code, allocation);
   }
 
+  Result<void> can_emulate() const override { return x86::can_emulate(); }
   Result<Code> emulated(Code code) const override { return x86::emulated(std::move(code)); }
 
  private:
