@@ -70,7 +70,7 @@ struct LinearInfo {
   std::vector<std::string> schedules;  // one line per range of m
   bool tuned = false;
   int64_t packed_bytes = 0;       // resident weights, scales, zeros, offsets, bias
-  int64_t information_bytes = 0;  // bits*n*k/8 + scales (+ c) in their stored type + 4-bit zeros: what a call must read
+  int64_t information_bytes = 0;  // what a call must read: weights, stored scales (+ c), zeros of a weight's bits
   double pack_seconds = 0;
 };
 
