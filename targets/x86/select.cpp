@@ -78,6 +78,9 @@ class Selector {
       case ir::Op::reduce_max:
       case ir::Op::reduce_add:
       case ir::Op::dot_i8: return refuse(s_, instr, "not selected on x86 yet");
+      case ir::Op::exp:
+      case ir::Op::erf:
+      case ir::Op::tanh: return refuse(s_, instr, "a function; the expand_functions pass comes first");
       case ir::Op::async_copy:
       case ir::Op::barrier:
       case ir::Op::wait: return refuse(s_, instr, "waves and shared memory are for GPUs");
