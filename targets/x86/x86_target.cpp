@@ -1,6 +1,9 @@
 #include "targets/x86/x86_target.h"
 
+#include <utility>
+
 #include "targets/x86/arch.h"
+#include "targets/x86/emulator/emulator.h"
 #include "targets/x86/encode.h"
 #include "targets/x86/model.h"
 #include "targets/x86/regalloc.h"
@@ -18,6 +21,7 @@ class X86Target final : public Target {
 
   Result<Code> lower(const ir::Kernel& kernel, const LowerOptions& options) const override {
     x86::VCode code = TRY(x86::select(kernel, row_));
+    x86::forward_copies(code);
     x86::order(code);
     if (options.stages) options.stages("vcode", x86::print(code, {}));
     const x86::Allocation allocation = TRY(x86::allocate(code, options.vector_registers));
@@ -26,6 +30,8 @@ class X86Target final : public Target {
     x86::predict_loops(code, allocation, wanted_cores(options.predict), result.resources);
     return result;
   }
+
+  Result<Code> emulated(Code code) const override { return x86::emulated(std::move(code)); }
 
  private:
   /// The row's own core, then those that people compare.
