@@ -168,7 +168,8 @@ class Selector {
     int depth = 1;
     for (const OpenLoop& l : open_) depth += l.is_loop;
     loop.number = static_cast<int32_t>(emit_.code.loops.size());
-    emit_.code.loops.push_back({kernel_.value(kernel_.body[loop.position].dst).name, depth});
+    emit_.code.loops.push_back(
+        {kernel_.value(kernel_.body[loop.position].dst).name, depth, static_cast<int32_t>(loop.position)});
     loop.head = emit_.label();
     emit_.push(VOp::loop_begin).imm = loop.number;
     emit_.place(loop.head);
