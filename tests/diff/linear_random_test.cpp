@@ -149,8 +149,8 @@ void expect_within_bound(const Case& c, const std::vector<std::byte>& dense) {
   const auto count = static_cast<size_t>(c.problem.m * c.problem.n);
   std::vector<double> reference(count);
   std::vector<double> bound(count);
-  test::reference_linear(c.problem, c.weights.view, {c.a->data(), c.problem.a, c.lda}, c.problem.m, reference.data(),
-                         bound.data());
+  test::reference_linear(c.problem, c.weights.view, {c.a->data(), c.problem.a, c.lda}, {}, c.problem.m,
+                         reference.data(), bound.data());
   const auto report = test::check_bound({dense.data(), c.problem.out, c.problem.n}, c.problem.m, c.problem.n,
                                         reference.data(), bound.data());
   EXPECT_TRUE(report.ok) << report.message;

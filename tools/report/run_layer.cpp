@@ -7,8 +7,8 @@
 
 #include "bench/measure/clock.h"
 #include "jit/schedule.h"
+#include "runtime/agreement.h"
 #include "runtime/cache.h"
-#include "runtime/reference.h"
 #include "runtime/threads.h"
 #include "targets/targets.h"
 #include "tools/report/operands.h"
@@ -117,7 +117,7 @@ Result<void> fill_check(Row& row, const Linear& linear, const Weights& weights, 
   std::vector<std::byte> out(static_cast<size_t>(bytes_of(problem.out, row.m * row.n)), std::byte{0xff});
   TRY(linear.run({.a = a.data.data(), .lda = row.k, .m = row.m, .out = out.data(), .ldo = row.n, .threads = &threads}));
   const ReferenceRows rows = reference_rows(problem, weights, a.data.data(), row.k, row.m);
-  const Agreement agreement = TRY(compare_with_reference(problem, weights, rows, out.data(), row.n));
+  const Agreement agreement = TRY(compare_with_reference(problem, weights, rows, {}, out.data(), row.n));
   row.rel_l2 = agreement.rel_l2;
   row.sqnr_db = agreement.sqnr_db;
   row.sampled = agreement.sampled;
