@@ -38,7 +38,7 @@ struct Loops {
   int nr = 64;  // columns of the register tile; divides panel
   Expand expand = Expand::inplace;
   int kc = 0;        // expand=panel: k per expanded block (a multiple of kk; 0: all of k)
-  int mc = 0;        // expand=panel: rows per task, a positive multiple of mr
+  int mc = 0;        // rows per task, a multiple of mr; inplace: 0 for all of m
   int unroll = 1;    // k blocks per iteration of the innermost loop
   int prefetch = 0;  // bytes ahead in the weight stream, 0: none
   int64_t m_lo = 1;  // the range of m these loops are for (inclusive)
