@@ -1,7 +1,8 @@
 // A linear layer as tile IR: the only file pair that knows what a linear layer is. A resolved problem and a legal schedule
-// become a Program: `prepare` (gather, widen, group sums of the activations) then `gemm`, whose buffers are named
+// become a Program: `prepare` (gather, widen or quantize, sums of the activations), `gemm`, and `reduce` where k segments are tasks. Buffers:
 //   a[m,k] strided, perm i32[k], w[panels,blocks,panel,kk], s[panels,groups,panel], z u8 like s (zp=int), c like s
-//   (zp=float), bias[n], out[m,n] strided (global); ap, asum (workspace: the activations in the order of the packed k).
+//   (zp=float), bias[n], mul[m,n] strided, residual[m,n] strided, out[m,n] strided (global);
+//   ap, asum, isum, ascale (workspace: activations in the order of the packed k, their sums and scales), partial.
 // The packed shapes are those of `PackedShape`; the packer fills them and every kernel of a Linear reads them.
 #pragma once
 
@@ -31,6 +32,9 @@ int64_t channel_of(const PackedShape& shape, int64_t n, int64_t panel, int64_t c
 /// In a word of kk packed weights the element e holds k = (e % s) * pair + e / s of the block, where s = kk / pair: a dot step
 /// of depth `pair` unpacks with lane j, one of depth 1 with lanes j and j + s. Integer dots have depth 4 and pair 4.
 ir::Program build_linear(const Problem& resolved, const Schedule& schedule);
+
+/// Two or more segments of k that one loop describes, so that it may be a loop of tasks.
+bool has_equal_segments(const Problem& resolved, const Layout& layout);
 
 /// Bytes of scratch that a task of the schedule's gemm needs (expanded panel and saved partial sums).
 int64_t scratch_bytes(const Problem& resolved, const Schedule& schedule);

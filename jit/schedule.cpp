@@ -27,6 +27,7 @@ constexpr std::array keys = {
     Key{"nr", [](Schedule& s) -> int& { return s.loops.nr; }, 1, 1024},
     Key{"kc", [](Schedule& s) -> int& { return s.loops.kc; }, 0, 1 << 20},
     Key{"mc", [](Schedule& s) -> int& { return s.loops.mc; }, 0, 1 << 20},
+    Key{"split", [](Schedule& s) -> int& { return s.loops.split; }, 0, 1},
     Key{"unroll", [](Schedule& s) -> int& { return s.loops.unroll; }, 1, 16},
     Key{"prefetch", [](Schedule& s) -> int& { return s.loops.prefetch; }, 0, 1 << 20},
 };
@@ -166,9 +167,10 @@ std::string print_layout(const Layout& l) { return fmt::format("panel={} kk={} s
 std::string print_schedule(const Schedule& s) {
   const Loops& l = s.loops;
   const std::string hi = l.m_hi == Loops::no_limit ? "*" : std::to_string(l.m_hi);
-  return fmt::format("{} mr={} nr={} expand={} kc={} mc={} unroll={} prefetch={} rows={}..{}", print_layout(s.layout),
-                     l.mr, l.nr, l.expand == Expand::panel ? "panel" : "inplace", l.kc, l.mc, l.unroll, l.prefetch,
-                     l.m_lo, hi);
+  const std::string split = l.split == 0 ? "" : fmt::format(" split={}", l.split);
+  return fmt::format("{} mr={} nr={} expand={} kc={} mc={}{} unroll={} prefetch={} rows={}..{}", print_layout(s.layout),
+                     l.mr, l.nr, l.expand == Expand::panel ? "panel" : "inplace", l.kc, l.mc, split, l.unroll,
+                     l.prefetch, l.m_lo, hi);
 }
 
 Layout default_layout(const Problem& problem, const TargetFacts& target) {
@@ -236,6 +238,11 @@ Result<void> legal(const Problem& problem, const Schedule& schedule, const Targe
   const int halves = problem.has(Epilogue::swiglu) ? 2 : 1;
   require(layout.streams % halves == 0,
           fmt::format("streams={}: swiglu joins pairs of streams, one of each half", layout.streams));
+  if (loops.split != 0) {
+    require(loops.expand == Expand::inplace, "split=1 needs expand=inplace");
+    require(has_equal_segments(problem, layout),
+            fmt::format("split=1 needs two or more k segments of one length, ks={}", problem.ks));
+  }
   require(layout.panel % loops.nr == 0, fmt::format("nr={} does not divide panel={}", loops.nr, layout.panel));
   if (loops.expand == Expand::panel) {
     const int unit = problem.dot == Dot::i8x2 ? 128 : layout.kk;

@@ -39,6 +39,7 @@ struct Loops {
   Expand expand = Expand::inplace;
   int kc = 0;        // expand=panel: k per expanded block (a multiple of kk; 0: all of k)
   int mc = 0;        // rows per task, a multiple of mr; inplace: 0 for all of m
+  int split = 0;     // 1: k segments are tasks, whose sums a kernel of its own adds up (inplace; equal segments)
   int unroll = 1;    // k blocks per iteration of the innermost loop
   int prefetch = 0;  // bytes ahead in the weight stream, 0: none
   int64_t m_lo = 1;  // the range of m these loops are for (inclusive)

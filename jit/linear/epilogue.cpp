@@ -15,6 +15,7 @@ EpilogueBuilder::EpilogueBuilder(const Geometry& geometry, ir::Builder& builder)
   const auto rows = [&](const char* name, int64_t columns) {
     return b.buffer(name, Space::global, g.p.out, {Extent::of_m(), columns}, true);
   };
+  if (g.p.quantizes_rows()) ascale_ = b.buffer("ascale", Space::workspace, Type::f32, {g.rows(), 1});
   int64_t columns = g.p.n;
   for (const Epilogue e : g.p.epilogue) {
     if (e == Epilogue::swiglu) columns /= 2;
@@ -26,6 +27,7 @@ EpilogueBuilder::EpilogueBuilder(const Geometry& geometry, ir::Builder& builder)
 }
 
 void EpilogueBuilder::finish(const Position& at, const std::vector<Value>& sums) {
+  if (g.p.quantizes_rows()) scale_rows(at, sums);
   const size_t together = static_cast<size_t>(g.shape.halves);  // streams that swiglu joins
   for (size_t s = 0; s < sums.size(); s += together) {
     bool joined = together == 1;
@@ -71,6 +73,12 @@ void EpilogueBuilder::apply(Epilogue e, Value y, const Position& at, const Colum
     case Epilogue::gelu_tanh:
     case Epilogue::swiglu: break;
   }
+}
+
+void EpilogueBuilder::scale_rows(const Position& at, const std::vector<Value>& sums) {
+  const Value scale = b.tile("a_scale", {Type::f32, {g.loops.mr, 1, 1}});
+  b.load(scale, ascale_, {{at.row, g.loops.mr}, {0}});
+  for (const Value sum : sums) b.elementwise(Op::mul, sum, sum, scale);
 }
 
 void EpilogueBuilder::add_bias(Value y, const Columns& columns) {

@@ -9,12 +9,13 @@
 
 namespace tilejit {
 
-/// Declares its buffers (bias, mul, residual, out) in the order of the parameters.
+/// Declares its buffers: ascale of quantized rows, bias, mul, residual, out.
 class EpilogueBuilder {
  public:
   EpilogueBuilder(const Geometry& geometry, ir::Builder& builder);
 
-  /// sums[s]: the f32 sums of stream s at a tile's position; behind swiglu those of a pair become one. They are overwritten.
+  /// sums[s]: the f32 sums of stream s at a tile's position, which are overwritten: scaled by the scale of the row (w8a8, w4a8),
+  /// then the epilogue; swiglu makes one of a pair.
   void finish(const Position& at, const std::vector<ir::Value>& sums);
 
  private:
@@ -26,6 +27,7 @@ class EpilogueBuilder {
   Columns columns_of(const Position& at, size_t stream, bool joined) const;
   std::vector<ir::Slice> tile_at(const Position& at, const Columns& columns) const;
   bool clips(const Columns& columns) const;
+  void scale_rows(const Position& at, const std::vector<ir::Value>& sums);
   void apply(Epilogue e, ir::Value y, const Position& at, const Columns& columns);
   void add_bias(ir::Value y, const Columns& columns);
   void relu(ir::Value y);
@@ -36,7 +38,8 @@ class EpilogueBuilder {
 
   const Geometry& g;
   ir::Builder& b;
-  ir::BufferId bias_ = ir::BufferId::none, mul_ = ir::BufferId::none, residual_ = ir::BufferId::none, out_;
+  ir::BufferId ascale_ = ir::BufferId::none, bias_ = ir::BufferId::none, mul_ = ir::BufferId::none,
+               residual_ = ir::BufferId::none, out_;
 };
 
 }  // namespace tilejit

@@ -1,6 +1,7 @@
 // The `gemm` kernel: the order of the work of its register tiles (tile.h). Two forms: `inplace` unpacks beside the dot steps
 // and keeps sums in registers, `panel` expands a block of k into scratch first, uses it for all rows of the task, and saves
 // sums in scratch between blocks.
+#include <optional>
 #include <vector>
 
 #include "ir/builder.h"
@@ -24,7 +25,12 @@ enum class Sum : uint8_t { part, acc, total };
 
 class Gemm {
  public:
-  explicit Gemm(const Geometry& geometry) : g(geometry), b("gemm"), t(geometry, b), epilogue_(geometry, b) {}
+  explicit Gemm(const Geometry& geometry) : g(geometry), b("gemm"), t(geometry, b) {
+    if (g.loops.split != 0)
+      partial_ = partial_sums(g, b);
+    else
+      epilogue_.emplace(g, b);
+  }
 
   ir::Kernel build() {
     const Value p = b.for_loop(LoopKind::tasks, "p", 0, g.shape.panels / g.layout.streams);
@@ -117,15 +123,15 @@ class Gemm {
   RunStart start(const Run& run) const { return g.start_of(run, segment_); }
 
   void finish() {
-    t.scale_rows();
     std::vector<Value> totals;
     for (const Stream& stream : t.streams()) totals.push_back(stream.total);
-    epilogue_.finish(t.at, totals);
+    epilogue_->finish(t.at, totals);
   }
 
   // --- expand=inplace
   void inplace() {
     if (g.loops.mc > 0) open_row_block();
+    if (g.loops.split != 0) return split();
     for_rows([&] {
       t.clear_totals();
       for_segments([&](const std::vector<Run>& segment) {
@@ -135,6 +141,21 @@ class Gemm {
       });
       finish();
     });
+    if (g.loops.mc > 0) b.end();
+  }
+
+  /// A task computes one segment; its sums go to memory.
+  void split() {
+    segment_ = Affine::of(b.for_loop(LoopKind::tasks, "seg", 0, g.repeats));
+    for_rows([&] {
+      t.clear_accs();
+      for (const Run& run : g.segments[0]) inplace_run(run);
+      for (size_t s = 0; s < t.streams().size(); ++s) {
+        const Affine channel = (t.at.panel + static_cast<int64_t>(s)) * g.layout.panel + t.at.column;
+        b.store(partial_, {{t.at.row, g.loops.mr}, {segment_}, {channel, g.loops.nr}}, t.streams()[s].acc);
+      }
+    });
+    b.end();
     if (g.loops.mc > 0) b.end();
   }
 
@@ -377,9 +398,10 @@ class Gemm {
   const Geometry& g;
   ir::Builder b;
   Tile t;
-  EpilogueBuilder epilogue_;
-  bool direct_ = false;  // sums go from zero to the output in registers
-  BufferId panel_ = BufferId::none, parts_ = BufferId::none, accs_ = BufferId::none, totals_ = BufferId::none;
+  std::optional<EpilogueBuilder> epilogue_;  // none where the sums go to `partial`
+  bool direct_ = false;                      // sums go from zero to the output in registers
+  BufferId partial_ = BufferId::none, panel_ = BufferId::none, parts_ = BufferId::none, accs_ = BufferId::none,
+           totals_ = BufferId::none;
   Affine local_row_, row_block_, segment_;
 };
 

@@ -159,7 +159,12 @@ ir::Program build_linear(const Problem& resolved, const Schedule& schedule) {
   ir::Program program;
   program.kernels.push_back(build_prepare(geometry));
   program.kernels.push_back(build_gemm(geometry));
+  if (geometry.loops.split != 0) program.kernels.push_back(build_reduce(geometry));
   return program;
+}
+
+bool has_equal_segments(const Problem& resolved, const Layout& layout) {
+  return Geometry(resolved, {layout, {}}).repeats > 1;
 }
 
 int64_t scratch_bytes(const Problem& resolved, const Schedule& schedule) {

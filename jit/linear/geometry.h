@@ -83,6 +83,10 @@ void for_runs(const Geometry& g, ir::Builder& b, Body body) {
 
 ir::Kernel build_prepare(const Geometry& geometry);
 ir::Kernel build_gemm(const Geometry& geometry);
+/// Adds the sums of the segments, when these are tasks, and finishes them.
+ir::Kernel build_reduce(const Geometry& geometry);
+/// f32 [rows, segments, channels of all panels]: the sums of segments that are tasks.
+ir::BufferId partial_sums(const Geometry& geometry, ir::Builder& builder);
 
 /// Words of the expanded panel: the largest block of k that is expanded at once (expand=panel).
 int64_t expanded_blocks(const Geometry& geometry);

@@ -21,8 +21,7 @@ Tile::Tile(const Geometry& geometry, ir::Builder& builder) : g(geometry), b(buil
   ap_ = b.buffer("ap", Space::workspace, g.x, {g.rows(), g.digits * g.ap_columns});
   if (g.has_c()) asum_ = b.buffer("asum", Space::workspace, Type::f32, {g.rows(), g.sums});
   if (g.needs_activation_sums()) isum_ = b.buffer("isum", Space::workspace, Type::i32, {g.rows(), g.pieces});
-  if (g.p.has_integer_dot())
-    ascale_ = b.buffer("ascale", Space::workspace, Type::f32, {g.rows(), g.activation_scales()});
+  if (g.p.dot == Dot::i8x2) ascale_ = b.buffer("ascale", Space::workspace, Type::f32, {g.rows(), g.pieces});
   w_ = b.buffer("w", Space::global, g.p.weight_type(), {g.shape.panels, g.shape.blocks, g.shape.panel, g.layout.kk});
   if (g.p.has_scales()) scale_ = channel("s", g.p.s, per_group, Type::f32);
   if (g.p.zp == ZeroDomain::integer) zero_ = channel("z", Type::u8, per_group, Type::i32);
@@ -32,8 +31,8 @@ Tile::Tile(const Geometry& geometry, ir::Builder& builder) : g(geometry), b(buil
   if (!g.needs_no_unpacking()) u_ = b.tile("u", {g.u, {1, nr, g.depth}});
   if (g.has_c()) row_sum_ = b.tile("a_sum", column);
   if (g.needs_activation_sums()) row_isum_ = b.tile("a_isum", {Type::i32, column.shape});
+  if (g.p.dot == Dot::i8x2) row_scale_ = b.tile("a_scale", column);
   if (g.p.has_integer_dot()) {
-    row_scale_ = b.tile("a_scale", column);
     sum_ = b.tile("sum", {Type::f32, {mr, nr, 1}});
     if (g.p.zp == ZeroDomain::integer) product_ = b.tile("z_sum", {Type::i32, {mr, nr, 1}});
   }
@@ -199,12 +198,6 @@ void Tile::add_offsets(const Affine& scale, const Affine& sum) {
     load_channel(offset_, scale_at(s, scale), false);
     b.elementwise(Op::fma, streams_[s].acc, row_sum_, offset_.used, streams_[s].acc);
   }
-}
-
-void Tile::scale_rows() {
-  if (!g.p.quantizes_rows()) return;
-  b.load(row_scale_, ascale_, {{at.row, g.loops.mr}, {0}});
-  for (const Stream& r : streams_) b.elementwise(Op::mul, r.total, r.total, row_scale_);
 }
 
 }  // namespace tilejit

@@ -64,8 +64,6 @@ class Tile {
   /// acc = fma(A, c, acc), when c exists, behind the last piece of a chunk.
   void add_offsets(const ir::Affine& scale, const ir::Affine& sum);
   void add_segment();
-  /// total *= the scale of the row (w8a8, w4a8).
-  void scale_rows();
 
  private:
   Channel channel(const char* name, Type stored, std::vector<ir::Extent> dims, Type used);
