@@ -20,10 +20,23 @@ struct Channel {
   std::vector<double> product;  // |(u - z) * s|
   std::vector<double> offset;   // |c|; empty: none
   double largest_scale = 0;
-  double largest_integer = 0;  // |u - z|
+  double largest_factor = 0;  // |u - z|
 };
 
+/// Dense weights are their own values, with a scale of 1.
+Channel read_dense_channel(const Weights& weights, int64_t n) {
+  Channel channel;
+  channel.largest_scale = 1;
+  for (int64_t k = 0; k < weights.k; ++k) {
+    channel.w.push_back(read_float(weights.data.data(), weights.data_type, n * weights.k + k));
+    channel.product.push_back(std::abs(channel.w.back()));
+    channel.largest_factor = std::max(channel.largest_factor, channel.product.back());
+  }
+  return channel;
+}
+
 Channel read_channel(const Weights& weights, int64_t n) {
+  if (weights.packing == Packing::row_floats) return read_dense_channel(weights, n);
   std::vector<uint8_t> u(static_cast<size_t>(weights.k));
   read_tile(weights, 0, weights.k, n, 1, u.data(), 1);
   const int64_t group = weights.group == -1 ? weights.k : weights.group;
@@ -38,7 +51,7 @@ Channel read_channel(const Weights& weights, int64_t n) {
     channel.product.push_back(std::abs(integer * s));
     if (weights.has_offsets()) channel.offset.push_back(std::abs(c));
     channel.largest_scale = std::max(channel.largest_scale, std::abs(s));
-    channel.largest_integer = std::max(channel.largest_integer, std::abs(integer));
+    channel.largest_factor = std::max(channel.largest_factor, std::abs(integer));
   }
   return channel;
 }
@@ -94,14 +107,16 @@ double sum_of_magnitudes(const double* x, const std::vector<double>& w) {
 UnroundedColumn sum_channel(const Problem& resolved, const Weights& weights, const ReferenceRows& rows, double rounding,
                             int64_t n) {
   const Channel channel = read_channel(weights, n);
-  // Each step of dot=bf16 may lose a subnormal activation, which costs |u - z| * 2^-126, and a tiny sum.
-  const double lost = 0x1p-126 * static_cast<double>(resolved.k) * (1 + channel.largest_integer);
-  const double flushed = resolved.dot == Dot::bf16 ? lost * channel.largest_scale : 0;
+  // A step of dot=bf16 loses subnormal activations, at |u - z| * 2^-126 each, subnormal dense weights, and a tiny sum.
+  const double flushed = resolved.dot == Dot::bf16 ? 0x1p-126 * channel.largest_scale : 0;
   UnroundedColumn outputs;
   for (int64_t first = 0; first < rows.m * rows.k; first += rows.k) {
     const double* x = rows.values.data() + first;
     const double magnitude = sum_of_magnitudes(x, channel.product) + sum_of_magnitudes(x, channel.offset);
-    Unrounded output{.value = sum_of_products(x, channel.w), .error = rounding * magnitude + flushed};
+    Unrounded output{.value = sum_of_products(x, channel.w), .error = rounding * magnitude};
+    if (flushed != 0) output.error += flushed * static_cast<double>(rows.k) * (1 + channel.largest_factor);
+    if (flushed != 0 && resolved.scheme == Scheme::w16a16)
+      output.error += flushed * sum(channel.w.size(), [&](size_t k) { return std::abs(x[k]); });
     if (!rows.uncertainty.empty()) output.error += sum_of_products(rows.uncertainty.data() + first, channel.product);
     output.unquantized =
         rows.unquantized.empty() ? output.value : sum_of_products(rows.unquantized.data() + first, channel.w);

@@ -193,6 +193,45 @@ TEST(ReferenceSchemes, TheBoundOfI8x2IsTight) {
   EXPECT_GT(reference.value, 0.99 * reference.bound);
 }
 
+TEST(ReferenceSchemes, DenseWeightsAreTheirValues) {
+  const std::vector<uint16_t> stored = {0x3f80, 0xc000, 0x3f00, 0x007f};  // 1, -2, 0.5, a subnormal
+  const std::vector<uint16_t> a = {0x4040, 0x3f80, 0x4080, 0x4000};       // 3, 1, 4, 2
+  Weights w;
+  w.n = 1;
+  w.k = 4;
+  w.bits = 16;
+  w.packing = Packing::row_floats;
+  w.data_type = Type::bf16;
+  w.data = std::as_bytes(std::span(stored));
+  for (const char* dot : {"fma", "bf16"}) {
+    const Problem problem = *parse_problem(std::string("w16a16 n=1 k=4 a=bf16 out=f32 ks=1 dot=") + dot);
+    const ReferenceRows rows = reference_rows(problem, w, a.data(), 4, 1);
+    const ReferenceOutput out = reference_column(problem, w, rows, {}, 0)[0];
+    EXPECT_EQ(out.value, 3 - 2 + 2);  // the subnormal product is lost in double as well
+    // dot=bf16 reads subnormals of either side as zero and loses tiny sums.
+    const double flushed = problem.dot == Dot::bf16 ? 0x1p-126 * (4 * (1 + 2) + (3 + 1 + 4 + 2)) : 0;
+    const double chain = 4 + 1 + 1;
+    EXPECT_DOUBLE_EQ(out.bound, 0x1p-23 * 3 + 0x1p-126 + 0x1p-24 * (chain + 8) * (3 + 2 + 2) + flushed) << dot;
+  }
+}
+
+TEST(ReferenceSchemes, SubnormalDenseWeightsMayBeLost) {
+  const std::vector<uint16_t> stored(8, 0x007f);  // the largest subnormal, which dot=bf16 reads as 0
+  const std::vector<uint16_t> a(8, 0x4300);       // 128
+  Weights w;
+  w.n = 1;
+  w.k = 8;
+  w.bits = 16;
+  w.packing = Packing::row_floats;
+  w.data_type = Type::bf16;
+  w.data = std::as_bytes(std::span(stored));
+  const Problem problem = *parse_problem("w16a16 n=1 k=8 a=bf16 out=f32 ks=1 dot=bf16");
+  const ReferenceRows rows = reference_rows(problem, w, a.data(), 8, 1);
+  const ReferenceOutput out = reference_column(problem, w, rows, {}, 0)[0];
+  EXPECT_GT(out.value, 0);
+  EXPECT_LE(out.value, out.bound);
+}
+
 TEST(ReferenceSchemes, MmaIsNotCovered) {
   Problem problem = *parse_problem("w4a16 n=1 k=1 a=f32 ks=1");
   problem.dot = Dot::mma;
