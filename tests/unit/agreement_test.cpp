@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/support/random_problem.h"
+#include "tests/support/random_weights.h"
 
 namespace tilejit {
 namespace {

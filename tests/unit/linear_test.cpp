@@ -12,7 +12,7 @@
 
 #include "runtime/cache.h"
 #include "targets/targets.h"
-#include "tests/support/random_problem.h"
+#include "tests/support/random_weights.h"
 #include "tests/support/reference_linear.h"
 #include "tests/unit/allocations.h"
 
