@@ -88,7 +88,7 @@ Result<void> Kernel::run_task(const TaskGrid& grid, int64_t id, const BufferArg*
   std::array<int64_t, TaskGrid::max_loops> task{};
   for (size_t i = grid.loops; i-- > 1; id /= grid.count[i]) task[i] = grid.lo[i] + id % grid.count[i] * grid.step[i];
   if (grid.loops > 0) task[0] = grid.lo[0] + id * grid.step[0];
-  if (entry_ == nullptr) return interpreted_(buffers, m, task.data());
+  if (entry_ == nullptr) return interpreted_(buffers, m, task.data(), scratch);
   entry_(buffers, m, task.data(), scratch);
   return {};
 }

@@ -73,7 +73,7 @@ class Kernel {
   ExecMemory code_;
   GdbSymbol gdb_;          // after code_: withdrawn before the code is unmapped
   Entry entry_ = nullptr;  // null: interpreted
-  std::function<Result<void>(const BufferArg*, int64_t m, const int64_t* task)> interpreted_;
+  Interpreted interpreted_;
   int64_t scratch_bytes_ = 0;
 };
 

@@ -112,25 +112,33 @@ Result<void> check_permutation(const Weights& w) {
 /// The exponent bits of a float; all ones when it is not finite.
 uint32_t exponent_mask(Type type) { return type == Type::f32 ? 0x7f800000u : type == Type::bf16 ? 0x7f80u : 0x7c00u; }
 
+// Runs of a fixed length, without a way out of the middle, are what the compiler turns into vector instructions.
+constexpr int64_t run_length = 2048;
+
+template <typename T>
+bool is_finite(const std::byte* value, T exponent) {
+  T bits;
+  std::memcpy(&bits, value, sizeof bits);
+  return (bits & exponent) != exponent;
+}
+
+template <typename T>
+bool is_finite_run(const std::byte* values, T exponent) {
+  T any = 0;
+  for (int64_t i = 0; i < run_length; ++i)
+    any = static_cast<T>(any | (is_finite<T>(values + i * static_cast<int64_t>(sizeof(T)), exponent) ? 0 : 1));
+  return any == 0;
+}
+
 /// Index of the first of `count` values that is not finite, -1 when all are.
 template <typename T>
 int64_t find_not_finite(const std::byte* values, int64_t count, int64_t stride, Type type) {
-  const T exponent = static_cast<T>(exponent_mask(type));
-  const auto is_finite = [&](int64_t i) {
-    T bits;
-    std::memcpy(&bits, values + i * stride * static_cast<int64_t>(sizeof(T)), sizeof(T));
-    return (bits & exponent) != exponent;
-  };
-  // Runs of a fixed length, without a way out of the middle, are what the compiler turns into vector instructions.
-  constexpr int64_t run = 2048;
+  constexpr auto bytes = static_cast<int64_t>(sizeof(T));
+  const auto exponent = static_cast<T>(exponent_mask(type));
   int64_t i = 0;
-  for (; stride == 1 && i + run <= count; i += run) {
-    T any = 0;
-    for (int64_t j = i; j < i + run; ++j) any = static_cast<T>(any | (is_finite(j) ? 0 : 1));
-    if (any != 0) break;
-  }
+  while (stride == 1 && i + run_length <= count && is_finite_run<T>(values + i * bytes, exponent)) i += run_length;
   for (; i < count; ++i)
-    if (!is_finite(i)) return i;
+    if (!is_finite<T>(values + i * stride * bytes, exponent)) return i;
   return -1;
 }
 
@@ -199,8 +207,7 @@ Result<void> check_zeros(const Weights& w) {
 Result<void> check_nibbles(const Weights& w) {
   if (w.packing != Packing::row_bytes || w.bits != 4) return {};
   const auto excess = [](std::byte b) { return (std::to_integer<unsigned>(b) + 8u) & 0xf0u; };
-  // Runs of a fixed length, without a way out of the middle, are what the compiler turns into vector instructions.
-  constexpr size_t run = 4096;
+  constexpr auto run = static_cast<size_t>(run_length);
   size_t checked = 0;
   for (; checked + run <= w.data.size(); checked += run) {
     unsigned any = 0;

@@ -318,9 +318,9 @@ TEST(Linear, PrintsWhatWasChosenOnRequest) {
 
 TEST(CanImplement, SaysWhyNot) {
   EXPECT_TRUE(can_implement(small_line, target_name()).ok());
-  const auto scheme = can_implement("w8a8 n=64 k=64 a=f32", "ref");
-  ASSERT_FALSE(scheme.ok());
-  EXPECT_EQ(scheme.error().kind, ErrorKind::unsupported);
+  const auto groups = can_implement("w8a8 n=64 k=64 a=f32 g=32", "ref");
+  ASSERT_FALSE(groups.ok());
+  EXPECT_EQ(groups.error().kind, ErrorKind::unsupported);
   EXPECT_EQ(can_implement("nonsense", "ref").error().kind, ErrorKind::invalid);
   EXPECT_EQ(can_implement(small_line, "z80").error().kind, ErrorKind::invalid);
 }

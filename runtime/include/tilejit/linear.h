@@ -31,8 +31,13 @@ struct Threads {
   ParallelFor parallel_for;
 };
 
+/// What executes the machine code. The emulator runs the same bytes instruction by instruction and gives the same bits, a
+/// thousand times slower: for tests and for looking at code of another CPU. It is never chosen for the caller.
+enum class Device : uint8_t { native, emulated };
+
 struct LinearOptions {
   std::string target = "host";  // a row's name (`tilejit info`), `host` or `ref`
+  Device device = Device::native;
   std::string schedule;         // a schedule line for every m; empty: the row's default per range of m
   std::vector<int64_t> warm_m;  // kernels for these m are compiled by create
   Threads threads;              // for packing, and for run when its call names none
@@ -59,6 +64,7 @@ struct LinearCall {
 struct LinearInfo {
   std::string problem;  // the resolved line (dot and ks written out)
   std::string target;
+  Device device = Device::native;
   std::vector<std::string> schedules;  // one line per range of m
   bool tuned = false;
   int64_t packed_bytes = 0;       // resident weights, scales, zeros, offsets, bias
