@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "targets/targets.h"
-#include "tests/support/random_problem.h"
+#include "tests/support/random_weights.h"
 
 namespace tilejit {
 namespace {

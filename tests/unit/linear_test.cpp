@@ -12,7 +12,7 @@
 
 #include "runtime/cache.h"
 #include "targets/targets.h"
-#include "tests/support/random_problem.h"
+#include "tests/support/random_weights.h"
 #include "tests/support/reference_linear.h"
 #include "tests/unit/allocations.h"
 
@@ -78,7 +78,7 @@ TEST(Linear, ComputesTheLayerForEveryM) {
     std::vector<double> reference(out->size());
     std::vector<double> bound(out->size());
     test::reference_linear(resolved, layer.weights.view, {reinterpret_cast<const std::byte*>(a.data()), Type::f32, 80},
-                           m, reference.data(), bound.data());
+                           {}, m, reference.data(), bound.data());
     const auto report = test::check_bound({reinterpret_cast<const std::byte*>(out->data()), Type::f32, 96}, m, 96,
                                           reference.data(), bound.data());
     EXPECT_TRUE(report.ok) << "m=" << m << ": " << report.message;
