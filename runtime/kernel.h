@@ -24,7 +24,7 @@
 namespace tilejit {
 
 /// The memory behind a parameter buffer of a linear layer's kernels, by the buffer's name; `workspace` by its index.
-enum class Operand : uint8_t { a, out, perm, w, s, z, c, bias, workspace };
+enum class Operand : uint8_t { a, out, mul, residual, perm, w, s, z, c, bias, workspace };
 constexpr size_t operand_count = static_cast<size_t>(Operand::workspace);
 
 struct Parameter {

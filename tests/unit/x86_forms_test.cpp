@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <xmmintrin.h>
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,15 +13,12 @@
 #include "targets/targets.h"
 #include "tests/support/kernel_text.h"
 #include "tests/support/target_run.h"
+#include "tests/unit/x86_forms.h"
 
 namespace tilejit {
 namespace {
 
-struct Form {
-  const char* name;
-  const char* text;
-  bool needs_bf16 = false;
-};
+using test::Form;
 
 constexpr Form forms[] = {
     {"convert_16_bits",
@@ -295,6 +293,8 @@ TEST_P(X86Forms, AgreesWithTheInterpreter) {
         for (const ir::Buffer& b : kernel.buffers) {
           if (b.name == "z")
             for (std::byte& z : arguments.memory[p]) z = std::byte(std::to_integer<unsigned>(z) % 17);
+          if (b.name == "lowest") std::ranges::fill(arguments.memory[p], std::byte{0x80});
+          if (b.name == "highest") std::ranges::fill(arguments.memory[p], std::byte{0xff});
           if (b.name == "i" && b.dims.size() == 1)
             for (size_t e = 0; e < arguments.memory[p].size(); ++e)  // indices -1..4, some outside
               arguments.memory[p][e] = std::byte(e / 4 == 5 ? 0xff : e % 4 == 0 ? e / 4 : 0);
@@ -309,6 +309,8 @@ TEST_P(X86Forms, AgreesWithTheInterpreter) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Table, X86Forms, testing::ValuesIn(forms),
+                         [](const auto& row) { return std::string(row.param.name); });
+INSTANTIATE_TEST_SUITE_P(Quantized, X86Forms, testing::ValuesIn(test::quantized_forms()),
                          [](const auto& row) { return std::string(row.param.name); });
 
 TEST(X86Entry, KeepsAndIgnoresTheCallersFloatModes) {

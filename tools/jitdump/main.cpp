@@ -16,6 +16,7 @@
 #include "tools/jitdump/dump.h"
 #include "tools/jitdump/list.h"
 #include "tools/jitdump/listing.h"
+#include "tools/jitdump/prediction.h"
 #include "tools/report/device.h"
 #include "tools/report/exit_status.h"
 
@@ -85,9 +86,9 @@ void print_text(const Options& options, const Dump& dump) {
       fmt::print("// {}{}{}\n{}\n", section.stage, section.kernel.empty() ? "" : " ", section.kernel, section.text);
 }
 
-const Code* code_of(const Dump& dump, const Section& section) {
+const CompiledKernel* kernel_of(const Dump& dump, const Section& section) {
   for (const CompiledKernel& one : dump.kernels)
-    if (section.stage == "resources" && one.kernel.name == section.kernel) return &one.code;
+    if (section.stage == "resources" && one.kernel.name == section.kernel) return &one;
   return nullptr;
 }
 
@@ -102,7 +103,10 @@ nlohmann::ordered_json sections_json(const Options& options, const Dump& dump) {
                                {"stage", section.stage},
                                {"kernel", section.kernel},
                                {"text", section.text}};
-    if (const Code* code = code_of(dump, section)) row["resources"] = resources_json(*code);
+    if (const CompiledKernel* kernel = kernel_of(dump, section)) {
+      row["resources"] = resources_json(kernel->code);
+      row["predictions"] = prediction_json(*kernel, dump.source.m);
+    }
     rows.push_back(std::move(row));
   }
   return rows;

@@ -7,8 +7,8 @@
 
 #include "bench/measure/clock.h"
 #include "jit/schedule.h"
+#include "runtime/agreement.h"
 #include "runtime/cache.h"
-#include "runtime/reference.h"
 #include "runtime/threads.h"
 #include "targets/targets.h"
 #include "tools/report/operands.h"
@@ -40,11 +40,12 @@ Result<double> time_call(const Linear& linear, const LinearCall& call, double fi
 }
 
 Result<Row> run_rows(Row row, const Linear& linear, const Weights& weights, const LayerRun& run) {
-  const Matrix a =
+  Matrix a =
       run.activations != nullptr ? repeat_rows(*run.activations, row.m) : random_matrix(run.problem.a, row.m, row.k, 1);
   row.activations = run.activations != nullptr ? "file" : "random";
-  std::vector<std::byte> out(static_cast<size_t>(bytes_of(run.problem.out, row.m * row.n)));
-  const LinearCall call{.a = a.data.data(), .lda = row.k, .m = row.m, .out = out.data(), .ldo = row.n};
+  const CallInputs inputs = random_inputs(run.problem, std::move(a), 2);
+  std::vector<std::byte> out(static_cast<size_t>(bytes_of(run.problem.out, row.m * run.problem.out_columns())));
+  const LinearCall call = make_call(inputs, run.problem, out.data());
   const int64_t compiled_before = process_cache().stats().compile_us;
   TRY(linear.run(call));
   row.compile_us = static_cast<double>(process_cache().stats().compile_us - compiled_before);
@@ -55,26 +56,11 @@ Result<Row> run_rows(Row row, const Linear& linear, const Weights& weights, cons
   const bool is_emulated = linear.info().device == Device::emulated;
   const double seconds = is_emulated ? once : TRY(time_call(linear, call, once));
   fill_time(row, linear, seconds);
-  TRY(fill_check(row, linear, weights, a, run.options.threads));
+  TRY(fill_check(row, linear, weights, inputs, run.options.threads));
   return row;
 }
 
 }  // namespace
-
-Matrix random_matrix(Type type, int64_t rows, int64_t cols, uint64_t seed) {
-  return {random_normals(type, rows * cols, seed), type, rows, cols};
-}
-
-Matrix repeat_rows(const Matrix& matrix, int64_t rows) {
-  const size_t row_bytes = matrix.data.size() / static_cast<size_t>(matrix.rows);
-  Matrix repeated{{}, matrix.type, rows, matrix.cols};
-  repeated.data.reserve(row_bytes * static_cast<size_t>(rows));
-  for (int64_t r = 0; r < rows; ++r) {
-    const auto row = matrix.data.begin() + static_cast<int64_t>(row_bytes) * (r % matrix.rows);
-    repeated.data.insert(repeated.data.end(), row, row + static_cast<int64_t>(row_bytes));
-  }
-  return repeated;
-}
 
 std::string target_name(std::string_view asked) {
   const auto target = find_target(asked);
@@ -113,14 +99,19 @@ void fill_time(Row& row, const Linear& linear, double seconds) {
   row.gflops = 2.0 * static_cast<double>(row.m * row.n * row.k) / seconds * 1e-9;
 }
 
-Result<void> fill_check(Row& row, const Linear& linear, const Weights& weights, const Matrix& a,
+Result<void> fill_check(Row& row, const Linear& linear, const Weights& weights, const CallInputs& inputs,
                         const Threads& threads) {
   const Problem problem = TRY(parse_problem(linear.info().problem));
   // All bits set is a NaN: an output that is not written cannot agree.
-  std::vector<std::byte> out(static_cast<size_t>(bytes_of(problem.out, row.m * row.n)), std::byte{0xff});
-  TRY(linear.run({.a = a.data.data(), .lda = row.k, .m = row.m, .out = out.data(), .ldo = row.n, .threads = &threads}));
-  const ReferenceRows rows = reference_rows(problem, weights, a.data.data(), row.k, row.m);
-  const Agreement agreement = TRY(compare_with_reference(problem, weights, rows, out.data(), row.n));
+  std::vector<std::byte> out(static_cast<size_t>(bytes_of(problem.out, row.m * problem.out_columns())),
+                             std::byte{0xff});
+  LinearCall call = make_call(inputs, problem, out.data());
+  call.threads = &threads;
+  TRY(linear.run(call));
+  const ReferenceRows rows = reference_rows(problem, weights, call.a, call.lda, call.m);
+  const ReferenceOperands operands{
+      .mul = call.mul, .ldmul = call.ldmul, .residual = call.residual, .ldres = call.ldres};
+  const Agreement agreement = TRY(compare_with_reference(problem, weights, rows, operands, call.out, call.ldo));
   row.rel_l2 = agreement.rel_l2;
   row.sqnr_db = agreement.sqnr_db;
   row.sampled = agreement.sampled;
