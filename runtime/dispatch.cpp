@@ -80,10 +80,8 @@ void run_task(void* context, int64_t task, int thread) {
 
 BufferArg bind_parameter(const Parameter& parameter, const CallOperands& operands, std::byte* const* workspace) {
   if (parameter.operand == Operand::workspace) return {.data = workspace[parameter.workspace], .row_stride_bytes = 0};
-  BufferArg arg{.data = operands.data[static_cast<size_t>(parameter.operand)], .row_stride_bytes = 0};
-  if (parameter.strided)
-    arg.row_stride_bytes = parameter.operand == Operand::a ? operands.a_stride : operands.out_stride;
-  return arg;
+  const auto operand = static_cast<size_t>(parameter.operand);
+  return {.data = operands.data[operand], .row_stride_bytes = operands.strides[operand]};
 }
 
 }  // namespace

@@ -15,11 +15,10 @@
 
 namespace tilejit {
 
-/// Memory of every operand; those of the weights may be null when no kernel reads them. Strides in bytes.
+/// Memory of every operand, null where no kernel reads it, and the bytes between rows of the strided ones.
 struct CallOperands {
   std::array<std::byte*, operand_count> data{};
-  int64_t a_stride = 0;
-  int64_t out_stride = 0;
+  std::array<int64_t, operand_count> strides{};
   int64_t weight_bytes = 0;  // of all packed operands, and n * k: they say whether the call is worth sharing
   int64_t weights = 0;
 };

@@ -45,8 +45,9 @@ bool prints_dispatch() {
 void print_created(const Weights& weights, const LinearInfo& info) {
   std::string schedules;
   for (const std::string& line : info.schedules) schedules += fmt::format(" [{}]", line);
-  fmt::print(stderr, "tilejit: layer '{}': {} target={} {}{} packed {} bytes in {:.3f} s\n", weights.name, info.problem,
-             info.target, info.tuned ? "tuned" : "default", schedules, info.packed_bytes, info.pack_seconds);
+  fmt::print(stderr, "tilejit: layer '{}': {} target={} device={} {}{} packed {} bytes in {:.3f} s\n", weights.name,
+             info.problem, info.target, to_string(info.device), info.tuned ? "tuned" : "default", schedules,
+             info.packed_bytes, info.pack_seconds);
 }
 
 /// Messages of `validate` name the layer already.
@@ -75,12 +76,27 @@ Result<void> check_stride(std::string_view name, std::string_view matrix, int64_
   return {};
 }
 
+/// An operand that the call gives exactly when the epilogue names it.
+Result<void> check_operand(std::string_view name, const void* data, std::string_view stride_name, int64_t stride,
+                           Epilogue epilogue, const Problem& problem, int64_t m) {
+  if (!problem.has(epilogue)) {
+    if (data == nullptr) return {};
+    return invalid(fmt::format("{} is given, but the epilogue of '{}' does not name it", name, print_problem(problem)));
+  }
+  if (data == nullptr) return invalid(fmt::format("{} is null, but the epilogue names it", name));
+  const int64_t columns = problem.columns_at(epilogue);
+  return check_stride(stride_name, name, stride, columns == problem.n ? "n" : "n/2", columns, problem.out, m);
+}
+
 Result<void> check_call(const LinearCall& call, const Problem& problem) {
   TRY(check_m(call.m));
   if (call.a == nullptr || call.out == nullptr)
     return invalid(fmt::format("{} is null", call.a == nullptr ? "a" : "out"));
   TRY(check_stride("lda", "a", call.lda, "k", problem.k, problem.a, call.m));
-  TRY(check_stride("ldo", "out", call.ldo, "n", problem.n, problem.out, call.m));
+  TRY(check_stride("ldo", "out", call.ldo, problem.has(Epilogue::swiglu) ? "n/2" : "n", problem.out_columns(),
+                   problem.out, call.m));
+  TRY(check_operand("mul", call.mul, "ldmul", call.ldmul, Epilogue::mul, problem, call.m));
+  TRY(check_operand("residual", call.residual, "ldres", call.ldres, Epilogue::residual, problem, call.m));
   if (reinterpret_cast<uintptr_t>(call.workspace) % ArenaLease::alignment != 0) {
     return invalid(fmt::format("workspace {} is not {}-byte aligned", fmt::ptr(call.workspace), ArenaLease::alignment));
   }
@@ -89,10 +105,12 @@ Result<void> check_call(const LinearCall& call, const Problem& problem) {
 
 /// What a call must at least read: weights, scales (and c) as stored, zero points of as many bits as the weights.
 int64_t information_bytes(const Problem& p) {
+  const Type weight = p.weight_type();
+  if (!p.has_scales()) return bytes_of(weight, p.n * p.k);
   const int64_t values = p.groups() * p.n;
   const int64_t floats = p.zp == ZeroDomain::floating ? 2 * values : values;
-  const int64_t zeros = p.zp == ZeroDomain::integer ? values * p.weight_bits() / 8 : 0;
-  return p.n * p.k * p.weight_bits() / 8 + bytes_of(p.s, floats) + zeros;
+  const int64_t zeros = p.zp == ZeroDomain::integer ? bytes_of(weight, values) : 0;
+  return bytes_of(weight, p.n * p.k) + bytes_of(p.s, floats) + zeros;
 }
 
 /// One schedule per range of m: the given line for every m, else the row's own choice.
@@ -112,9 +130,9 @@ Result<std::vector<Schedule>> choose_schedules(const Problem& problem, const std
   return schedules;
 }
 
-Result<const Target*> find_executing_target(std::string_view name) {
+Result<const Target*> find_executing_target(std::string_view name, Device device) {
   const Target* target = TRY(find_target(name));
-  TRY(target->can_execute());
+  TRY(device == Device::native ? target->can_execute() : target->can_emulate());
   return target;
 }
 
@@ -128,6 +146,7 @@ Result<Problem> resolve_line(std::string_view line, const Target& target) {
 
 struct Linear::State {
   const Target* target = nullptr;
+  Device device = Device::native;
   Problem problem;
   std::deque<Range> ranges;  // ascending, covering every m; a deque, because a Range never moves
   PackedWeights packed;
@@ -154,10 +173,11 @@ Result<const Executable*> Linear::State::program(int64_t m) {
 Result<const Executable*> Linear::State::compile_range(Range& range) {
   const auto compile_program = [&]() -> Result<Executable> {
     auto kernels = TRY(compile(build_linear(problem, range.schedule), *target, {}));
+    kernels = TRY(for_device(std::move(kernels), *target, device));
     return load_program(std::move(kernels), print_problem(problem));
   };
   KernelCache::Handle program =
-      TRY(process_cache().get(cache_key(problem, range.schedule, target->facts()), compile_program));
+      TRY(process_cache().get(cache_key(problem, range.schedule, target->facts(), device), compile_program));
   const std::lock_guard lock(range.mutex);
   if (!range.program) range.program = std::move(program);
   range.ready.store(range.program.get(), std::memory_order_release);
@@ -167,7 +187,8 @@ Result<const Executable*> Linear::State::compile_range(Range& range) {
 Result<std::unique_ptr<Linear::State>> Linear::State::make(std::string_view line, const Weights& weights,
                                                            const LinearOptions& options) {
   auto state = std::make_unique<State>();
-  state->target = TRY(find_executing_target(options.target));
+  state->device = options.device;
+  state->target = TRY(find_executing_target(options.target, options.device));
   const TargetFacts& facts = state->target->facts();
   state->problem = TRY(resolve_line(line, *state->target));
   state->threads = options.threads;
@@ -183,6 +204,7 @@ Result<std::unique_ptr<Linear::State>> Linear::State::make(std::string_view line
 
   state->info = {.problem = print_problem(state->problem),
                  .target = facts.name,
+                 .device = options.device,
                  .schedules = {},
                  .tuned = false,
                  .packed_bytes = state->packed.bytes,
@@ -231,14 +253,17 @@ Result<void> Linear::State::run(const LinearCall& call) {
   const int count = TRY(thread_count(used));
   const Executable& executable = *TRY(program(call.m));
 
-  CallOperands operands{.data = packed.operands,
-                        .a_stride = bytes_of(problem.a, call.lda),
-                        .out_stride = bytes_of(problem.out, call.ldo),
-                        .weight_bytes = packed.bytes,
-                        .weights = problem.n * problem.k};
-  // Kernels only read `a`; a buffer argument has one pointer type for both directions.
-  operands.data[static_cast<size_t>(Operand::a)] = static_cast<std::byte*>(const_cast<void*>(call.a));
-  operands.data[static_cast<size_t>(Operand::out)] = static_cast<std::byte*>(call.out);
+  CallOperands operands{
+      .data = packed.operands, .strides = {}, .weight_bytes = packed.bytes, .weights = problem.n * problem.k};
+  const auto bind = [&](Operand operand, const void* data, Type type, int64_t stride) {
+    // Kernels write to `out` only; a buffer argument has one pointer type for both directions.
+    operands.data[static_cast<size_t>(operand)] = static_cast<std::byte*>(const_cast<void*>(data));
+    operands.strides[static_cast<size_t>(operand)] = bytes_of(type, stride);
+  };
+  bind(Operand::a, call.a, problem.a, call.lda);
+  bind(Operand::out, call.out, problem.out, call.ldo);
+  bind(Operand::mul, call.mul, problem.out, call.ldmul);
+  bind(Operand::residual, call.residual, problem.out, call.ldres);
   if (call.workspace != nullptr) {
     return execute(executable, operands, call.m, static_cast<std::byte*>(call.workspace), used, count);
   }
@@ -248,9 +273,11 @@ Result<void> Linear::State::run(const LinearCall& call) {
   return execute(executable, operands, call.m, arena.data(), used, count);
 }
 
-Result<void> can_implement(std::string_view problem, std::string_view target) {
+const char* to_string(Device device) { return device == Device::native ? "native" : "emulated"; }
+
+Result<void> can_implement(std::string_view problem, std::string_view target, Device device) {
   return guarded("can_implement", [&]() -> Result<void> {
-    const Target* executing = TRY(find_executing_target(target));
+    const Target* executing = TRY(find_executing_target(target, device));
     TRY(resolve_line(problem, *executing));
     return {};
   });

@@ -43,10 +43,7 @@ Result<void> compile_once(std::string_view line, int64_t m, const Target& target
   StageClock clock(times);
   const Problem asked = TRY(parse_problem(line));
   const Problem problem = TRY(resolve(asked, target.facts()));
-  Schedule schedule;
-  schedule.layout = default_layout(problem, target.facts());
-  for (const Loops& loops : default_loops(problem, schedule.layout, target.facts()))
-    if (m >= loops.m_lo && m <= loops.m_hi) schedule.loops = loops;
+  const Schedule schedule = default_schedule(problem, m, target.facts());
   TRY(legal(problem, schedule, target.facts()));
   clock.mark("choose");
   ir::Program program = build_linear(problem, schedule);

@@ -24,6 +24,7 @@ struct Options {
   std::string target = "host";
   int repetitions = 7;
   bool roofs = false;
+  bool model = false;
   bool json = false;
 };
 

@@ -301,6 +301,44 @@ TEST(Linear, ReportsWhatItHolds) {
   EXPECT_TRUE(layer.run(linear, 6).ok());  // m=1 in the line does not bind
 }
 
+TEST(Linear, CountsTheInformationOfEveryScheme) {
+  struct Row {
+    const char* line;
+    int64_t bytes;
+  };
+  for (const Row& row : {Row{"w4a16 n=100 k=64 a=f32 g=32 zp=int s=f16", 100 * 32 + 200 * 2 + 200 / 2},
+                         Row{"w4a8 n=100 k=64 a=bf16 g=32 zp=float s=bf16", 100 * 32 + 2 * 200 * 2},
+                         Row{"w8a16 n=100 k=64 a=f16 g=16 s=f32", 100 * 64 + 400 * 4},
+                         Row{"w8a8 n=100 k=64 a=bf16 s=f16", 100 * 64 + 100 * 2}}) {
+    const Layer layer(row.line);
+    EXPECT_EQ(create(layer, options_of()).info().information_bytes, row.bytes) << row.line;
+  }
+}
+
+TEST(Linear, DenseWeightsAreMultipliedAsTheyAre) {
+  constexpr int64_t m = 3, n = 37, k = 45;
+  std::vector<float> weights(n * k), a(m * k), out(m * n);
+  for (size_t i = 0; i < weights.size(); ++i) weights[i] = static_cast<float>(i * 7 % 31) - 15;
+  for (size_t i = 0; i < a.size(); ++i) a[i] = static_cast<float>(i * 5 % 17) - 8;
+  Weights w;
+  w.n = n;
+  w.k = k;
+  w.bits = 16;
+  w.packing = Packing::row_floats;
+  w.data_type = Type::f32;
+  w.data = std::as_bytes(std::span(weights));
+  const auto linear = Linear::create(describe(w, Type::f32), w, options_of());
+  ASSERT_TRUE(linear.ok()) << linear.error().message;
+  EXPECT_EQ(linear->info().information_bytes, n * k * 4);
+  ASSERT_TRUE(linear->run({.a = a.data(), .lda = k, .m = m, .out = out.data(), .ldo = n}).ok());
+  for (size_t row = 0; row < m; ++row)
+    for (size_t channel = 0; channel < n; ++channel) {
+      float sum = 0;  // small integers: exact in any order
+      for (size_t i = 0; i < k; ++i) sum += a[row * k + i] * weights[channel * k + i];
+      EXPECT_EQ(out[row * n + channel], sum) << row << ", " << channel;
+    }
+}
+
 TEST(Linear, PrintsWhatWasChosenOnRequest) {
   const Layer layer(small_line);
   setenv("TILEJIT_VERBOSE", "dispatch", 1);
@@ -318,9 +356,9 @@ TEST(Linear, PrintsWhatWasChosenOnRequest) {
 
 TEST(CanImplement, SaysWhyNot) {
   EXPECT_TRUE(can_implement(small_line, target_name()).ok());
-  const auto scheme = can_implement("w8a8 n=64 k=64 a=f32", "ref");
-  ASSERT_FALSE(scheme.ok());
-  EXPECT_EQ(scheme.error().kind, ErrorKind::unsupported);
+  const auto groups = can_implement("w8a8 n=64 k=64 a=f32 g=32", "ref");
+  ASSERT_FALSE(groups.ok());
+  EXPECT_EQ(groups.error().kind, ErrorKind::unsupported);
   EXPECT_EQ(can_implement("nonsense", "ref").error().kind, ErrorKind::invalid);
   EXPECT_EQ(can_implement(small_line, "z80").error().kind, ErrorKind::invalid);
 }

@@ -50,7 +50,10 @@ Result<Row> run_rows(Row row, const Linear& linear, const Weights& weights, cons
   row.compile_us = static_cast<double>(process_cache().stats().compile_us - compiled_before);
   const double start = measure::now();
   TRY(linear.run(call));
-  const double seconds = TRY(time_call(linear, call, measure::now() - start));
+  const double once = measure::now() - start;
+  // The emulator's time says nothing about the kernel.
+  const bool is_emulated = linear.info().device == Device::emulated;
+  const double seconds = is_emulated ? once : TRY(time_call(linear, call, once));
   fill_time(row, linear, seconds);
   TRY(fill_check(row, linear, weights, a, run.options.threads));
   return row;
@@ -89,13 +92,13 @@ Row describe_row(const Problem& problem, std::string_view target) {
   return row;
 }
 
-Result<void> supports(Scheme scheme, std::string_view target) {
-  return can_implement(fmt::format("{} n=128 k=128 a=bf16", to_string(scheme)), target);
+Result<void> supports(Scheme scheme, std::string_view target, Device device) {
+  return can_implement(fmt::format("{} n=128 k=128 a=bf16", to_string(scheme)), target, device);
 }
 
-Row refused_row(Row row, const Error& error) {
+Row refused_row(Row row, Device device, const Error& error) {
   auto problem = parse_problem(row.problem);
-  const bool by_scheme = problem && !supports(problem->scheme, row.target);
+  const bool by_scheme = problem && !supports(problem->scheme, row.target, device);
   row.note = "unsupported: " + (by_scheme ? row.scheme : error.message);
   return row;
 }
@@ -103,7 +106,7 @@ Row refused_row(Row row, const Error& error) {
 void fill_time(Row& row, const Linear& linear, double seconds) {
   const LinearInfo& info = linear.info();
   row.target = info.target;
-  row.device = info.target == "ref" ? "interpreted" : "native";
+  row.device = info.target == "ref" ? "interpreted" : to_string(info.device);
   row.schedule = schedule_for(info, row.m);
   row.time_us = seconds * 1e6;
   row.gbps = static_cast<double>(info.information_bytes) / seconds * 1e-9;
@@ -131,7 +134,7 @@ Result<std::vector<Row>> run_layer(const Row& description, const Weights& weight
   row.problem = print_problem(run.problem);
   const auto linear = Linear::create(row.problem, weights, run.options);
   if (!linear && linear.error().kind != ErrorKind::unsupported) return linear.error();
-  if (!linear) return std::vector<Row>{refused_row(std::move(row), linear.error())};
+  if (!linear) return std::vector<Row>{refused_row(std::move(row), run.options.device, linear.error())};
   Problem problem = TRY(parse_problem(linear->info().problem));
   row.threads = TRY(thread_count(run.options.threads));
   std::vector<Row> rows;

@@ -31,9 +31,9 @@ std::string target_name(std::string_view asked);
 /// What every row of a layer says, run or not: problem, scheme, sizes, target.
 Row describe_row(const Problem& problem, std::string_view target);
 /// A row that says why the layer was not run: `unsupported: w8a8` where the target has no such scheme, else the message.
-Row refused_row(Row row, const Error& error);
+Row refused_row(Row row, Device device, const Error& error);
 /// ok when the target has the scheme at all, else why not.
-Result<void> supports(Scheme scheme, std::string_view target);
+Result<void> supports(Scheme scheme, std::string_view target, Device device);
 
 /// Fills device, schedule, time and rates of `row` from the seconds of one call with row.m rows.
 void fill_time(Row& row, const Linear& linear, double seconds);

@@ -34,6 +34,8 @@ struct Threads {
 /// What executes the machine code. The emulator runs the same bytes instruction by instruction and gives the same bits, a
 /// thousand times slower: for tests and for looking at code of another CPU. It is never chosen for the caller.
 enum class Device : uint8_t { native, emulated };
+/// "native", "emulated".
+const char* to_string(Device device);
 
 struct LinearOptions {
   std::string target = "host";  // a row's name (`tilejit info`), `host` or `ref`
@@ -43,13 +45,19 @@ struct LinearOptions {
   Threads threads;              // for packing, and for run when its call names none
 };
 
-/// One call. Strides are in elements. `a` and `out` may have any alignment; a is [m,k], out [m,n].
+/// One call. Strides are in elements; matrices may have any alignment. a is [m,k]; out is [m,n], or [m,n/2] with swiglu. `mul` and
+/// `residual` are given exactly when the epilogue names them: of out's type, [m,n], or [m,n/2] where they stand behind swiglu.
+/// `residual` may be `out` itself, with the same stride; no other operands overlap `out`.
 struct LinearCall {
   const void* a = nullptr;
   int64_t lda = 0;
   int64_t m = 0;
   void* out = nullptr;
   int64_t ldo = 0;
+  const void* mul = nullptr;
+  int64_t ldmul = 0;
+  const void* residual = nullptr;
+  int64_t ldres = 0;
   void* workspace =
       nullptr;  // workspace_bytes(m) of 64-byte aligned memory, or null: a per-thread arena that only grows
   const Threads* threads = nullptr;
@@ -62,7 +70,7 @@ struct LinearInfo {
   std::vector<std::string> schedules;  // one line per range of m
   bool tuned = false;
   int64_t packed_bytes = 0;       // resident weights, scales, zeros, offsets, bias
-  int64_t information_bytes = 0;  // bits*n*k/8 + scales (+ c) in their stored type + 4-bit zeros: what a call must read
+  int64_t information_bytes = 0;  // what a call must read: weights, stored scales (+ c), zeros of a weight's bits
   double pack_seconds = 0;
 };
 
@@ -76,7 +84,7 @@ class Linear {
   Linear& operator=(Linear&&) noexcept;
   ~Linear();
 
-  /// `invalid` for null operands, m < 1, and strides shorter than a row or over 2^40 elements; `resource` when a kernel
+  /// `invalid` for null operands, a mul or residual that the epilogue does not name, m < 1, and strides shorter than a row or over 2^40 elements; `resource` when a kernel
   /// cannot be compiled, memory is exhausted, or the caller's parallel_for throws.
   /// Nothing is allocated once the kernel for this m exists and the arena has its size.
   Result<void> run(const LinearCall& call) const;
@@ -92,8 +100,8 @@ class Linear {
   std::unique_ptr<State> state_;
 };
 
-/// ok, or why `target` cannot run the problem line, and the nearest one that it can.
-Result<void> can_implement(std::string_view problem, std::string_view target);
+/// ok, or why `target` on this device cannot run the problem line, and the nearest one that it can.
+Result<void> can_implement(std::string_view problem, std::string_view target, Device device = Device::native);
 /// The problem line that describes these weights for activations of type `a`, e.g. "w4a16 n=.. k=.. a=bf16 g=128 zp=int s=f16".
 std::string describe(const Weights& weights, Type a);
 /// The library's version, "MAJOR.MINOR.PATCH".
