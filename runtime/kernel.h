@@ -3,6 +3,7 @@
 // An Executable never changes after load, so any number of calls use it at once; dispatch.h binds and runs it.
 #pragma once
 
+#include <tilejit/linear.h>
 #include <tilejit/result.h>
 
 #include <array>
@@ -61,7 +62,8 @@ class Kernel {
   std::span<const Parameter> parameters() const { return parameters_; }
   std::vector<Parameter>& parameters() { return parameters_; }
   int64_t scratch_bytes() const { return scratch_bytes_; }
-  int64_t mapped_bytes() const { return code_.mapped_bytes(); }
+  /// What the cache counts: pages of code, or about what an interpreted kernel takes.
+  int64_t held_bytes() const { return held_bytes_; }
   TaskGrid grid(int64_t m) const;
   /// Runs task `id` of the grid. Machine code cannot fail; the interpreter says what it found.
   Result<void> run_task(const TaskGrid& grid, int64_t id, const BufferArg* buffers, int64_t m, void* scratch) const;
@@ -74,6 +76,7 @@ class Kernel {
   GdbSymbol gdb_;          // after code_: withdrawn before the code is unmapped
   Entry entry_ = nullptr;  // null: interpreted
   Interpreted interpreted_;
+  int64_t held_bytes_ = 0;
   int64_t scratch_bytes_ = 0;
 };
 
@@ -93,6 +96,9 @@ struct Executable {
   int64_t bytes = 0;          // what the cache counts
 };
 
+/// The kernels as `device` runs them: as they are, or by the target's emulator.
+Result<std::vector<CompiledKernel>> for_device(std::vector<CompiledKernel> compiled, const Target& target,
+                                               Device device);
 /// Loads the kernels of one program of build_linear.
 Result<Executable> load_program(std::vector<CompiledKernel> compiled, std::string_view label);
 

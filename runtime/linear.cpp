@@ -45,8 +45,9 @@ bool prints_dispatch() {
 void print_created(const Weights& weights, const LinearInfo& info) {
   std::string schedules;
   for (const std::string& line : info.schedules) schedules += fmt::format(" [{}]", line);
-  fmt::print(stderr, "tilejit: layer '{}': {} target={} {}{} packed {} bytes in {:.3f} s\n", weights.name, info.problem,
-             info.target, info.tuned ? "tuned" : "default", schedules, info.packed_bytes, info.pack_seconds);
+  fmt::print(stderr, "tilejit: layer '{}': {} target={} device={} {}{} packed {} bytes in {:.3f} s\n", weights.name,
+             info.problem, info.target, to_string(info.device), info.tuned ? "tuned" : "default", schedules,
+             info.packed_bytes, info.pack_seconds);
 }
 
 /// Messages of `validate` name the layer already.
@@ -129,9 +130,9 @@ Result<std::vector<Schedule>> choose_schedules(const Problem& problem, const std
   return schedules;
 }
 
-Result<const Target*> find_executing_target(std::string_view name) {
+Result<const Target*> find_executing_target(std::string_view name, Device device) {
   const Target* target = TRY(find_target(name));
-  TRY(target->can_execute());
+  TRY(device == Device::native ? target->can_execute() : target->can_emulate());
   return target;
 }
 
@@ -145,6 +146,7 @@ Result<Problem> resolve_line(std::string_view line, const Target& target) {
 
 struct Linear::State {
   const Target* target = nullptr;
+  Device device = Device::native;
   Problem problem;
   std::deque<Range> ranges;  // ascending, covering every m; a deque, because a Range never moves
   PackedWeights packed;
@@ -171,10 +173,11 @@ Result<const Executable*> Linear::State::program(int64_t m) {
 Result<const Executable*> Linear::State::compile_range(Range& range) {
   const auto compile_program = [&]() -> Result<Executable> {
     auto kernels = TRY(compile(build_linear(problem, range.schedule), *target, {}));
+    kernels = TRY(for_device(std::move(kernels), *target, device));
     return load_program(std::move(kernels), print_problem(problem));
   };
   KernelCache::Handle program =
-      TRY(process_cache().get(cache_key(problem, range.schedule, target->facts()), compile_program));
+      TRY(process_cache().get(cache_key(problem, range.schedule, target->facts(), device), compile_program));
   const std::lock_guard lock(range.mutex);
   if (!range.program) range.program = std::move(program);
   range.ready.store(range.program.get(), std::memory_order_release);
@@ -184,7 +187,8 @@ Result<const Executable*> Linear::State::compile_range(Range& range) {
 Result<std::unique_ptr<Linear::State>> Linear::State::make(std::string_view line, const Weights& weights,
                                                            const LinearOptions& options) {
   auto state = std::make_unique<State>();
-  state->target = TRY(find_executing_target(options.target));
+  state->device = options.device;
+  state->target = TRY(find_executing_target(options.target, options.device));
   const TargetFacts& facts = state->target->facts();
   state->problem = TRY(resolve_line(line, *state->target));
   state->threads = options.threads;
@@ -200,6 +204,7 @@ Result<std::unique_ptr<Linear::State>> Linear::State::make(std::string_view line
 
   state->info = {.problem = print_problem(state->problem),
                  .target = facts.name,
+                 .device = options.device,
                  .schedules = {},
                  .tuned = false,
                  .packed_bytes = state->packed.bytes,
@@ -268,9 +273,11 @@ Result<void> Linear::State::run(const LinearCall& call) {
   return execute(executable, operands, call.m, arena.data(), used, count);
 }
 
-Result<void> can_implement(std::string_view problem, std::string_view target) {
+const char* to_string(Device device) { return device == Device::native ? "native" : "emulated"; }
+
+Result<void> can_implement(std::string_view problem, std::string_view target, Device device) {
   return guarded("can_implement", [&]() -> Result<void> {
-    const Target* executing = TRY(find_executing_target(target));
+    const Target* executing = TRY(find_executing_target(target, device));
     TRY(resolve_line(problem, *executing));
     return {};
   });

@@ -128,8 +128,9 @@ class Target {
   virtual Result<void> can_execute() const = 0;
   /// The kernel must be verified and free of `unrolled` loops. `unsupported` names the instruction that the target lacks.
   virtual Result<Code> lower(const ir::Kernel& kernel, const LowerOptions& options) const = 0;
-  /// Lowered code that a machine which cannot execute it may run: `interpreted` executes its bytes, instruction by
-  /// instruction. `unsupported`: the target (or this build of it) has no emulator.
+  /// ok when the target and this build of it have an emulator, else why not.
+  virtual Result<void> can_emulate() const;
+  /// Lowered code for a machine that cannot execute it: `interpreted` executes its bytes, instruction by instruction.
   virtual Result<Code> emulated(Code code) const;
 };
 

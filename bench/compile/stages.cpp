@@ -81,9 +81,9 @@ Result<std::vector<double>> time_dispatch(std::string_view target, int batches) 
   options.threads.max_threads = 1;
   const Weights weights = report::random_weights(problem, 1);
   const Linear linear = TRY(Linear::create(line, weights, options));
-  const std::vector<std::byte> a = report::random_normals(Type::f32, problem.k, 1);
+  const report::Matrix a = report::random_matrix(Type::f32, 1, problem.k, 1);
   std::vector<float> out(static_cast<size_t>(problem.n));
-  const LinearCall call{.a = a.data(), .lda = problem.k, .m = 1, .out = out.data(), .ldo = problem.n};
+  const LinearCall call{.a = a.data.data(), .lda = problem.k, .m = 1, .out = out.data(), .ldo = problem.n};
   TRY(linear.run(call));
   std::vector<double> samples;
   for (int batch = 0; batch < batches; ++batch) {

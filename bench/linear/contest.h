@@ -53,7 +53,7 @@ class Contestant {
   Result<double> time_calls(int64_t calls);
 
   const Copies* copies_;
-  report::Matrix a_;
+  report::CallInputs inputs_;
   std::vector<std::byte> out_;
   int64_t m_;
   Threads threads_;

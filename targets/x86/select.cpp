@@ -78,6 +78,9 @@ class Selector {
       case ir::Op::prefetch: select_prefetch(s_, i); break;
       case ir::Op::for_loop: return enter(i);
       case ir::Op::end: leave(); return {};
+      case ir::Op::exp:
+      case ir::Op::erf:
+      case ir::Op::tanh: return refuse(s_, instr, "a function; the expand_functions pass comes first");
       case ir::Op::async_copy:
       case ir::Op::barrier:
       case ir::Op::wait: return refuse(s_, instr, "waves and shared memory are for GPUs");

@@ -31,6 +31,7 @@ class X86Target final : public Target {
     return result;
   }
 
+  Result<void> can_emulate() const override { return x86::can_emulate(); }
   Result<Code> emulated(Code code) const override { return x86::emulated(std::move(code)); }
 
  private:

@@ -17,6 +17,7 @@
 #include "tools/jitdump/list.h"
 #include "tools/jitdump/listing.h"
 #include "tools/jitdump/prediction.h"
+#include "tools/report/device.h"
 #include "tools/report/exit_status.h"
 
 namespace tilejit::jitdump {
@@ -27,6 +28,7 @@ constexpr const char* tool = "jitdump";
 struct Options {
   Request request;
   std::vector<std::string> stages;  // empty: asm and resources, or none when a check is asked for
+  std::string device = "auto";
   bool run = false;
   bool bisect = false;
   bool json = false;
@@ -50,6 +52,8 @@ void declare(CLI::App& app, Options& options) {
   app.add_option("--m", options.request.m, "Rows of activations; default: the problem's m, else 5")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 30));
   app.add_option("--seed", options.request.seed, "Seed of the operands of --run and --bisect")->check(check_seed);
+  app.add_option("--device", options.device,
+                 "What --run and --bisect execute the code on: native, emulated, or auto (native where this CPU can)");
   app.add_flag("--run", options.run, "Run the code here and compare with the interpreter");
   app.add_flag("--bisect", options.bisect, "Name the first stage whose result differs");
   app.add_flag("--json", options.json, "One array of objects instead of text");
@@ -112,8 +116,9 @@ nlohmann::ordered_json sections_json(const Options& options, const Dump& dump) {
 Result<std::vector<std::pair<const char*, CheckResult>>> run_checks(const Options& options, const Dump& dump) {
   std::vector<std::pair<const char*, CheckResult>> checks;
   const uint64_t seed = options.request.seed;
-  if (options.run) checks.emplace_back("run", TRY(run_and_compare(dump, seed)));
-  if (options.bisect) checks.emplace_back("bisect", TRY(find_first_wrong_stage(dump.source, seed)));
+  const Device device = TRY(report::choose_device(options.device, options.request.target));
+  if (options.run) checks.emplace_back("run", TRY(run_and_compare(dump, device, seed)));
+  if (options.bisect) checks.emplace_back("bisect", TRY(find_first_wrong_stage(dump.source, device, seed)));
   return checks;
 }
 
