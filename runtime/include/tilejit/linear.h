@@ -33,9 +33,10 @@ struct Threads {
 
 struct LinearOptions {
   std::string target = "host";  // a row's name (`tilejit info`), `host` or `ref`
-  std::string schedule;         // a schedule line for every m; empty: the row's default per range of m
+  std::string schedule;  // a schedule line for every m; empty: the tuned ones, else the row's default per range of m
   std::vector<int64_t> warm_m;  // kernels for these m are compiled by create
   Threads threads;              // for packing, and for run when its call names none
+  std::string tuned = "auto";   // where `tune` wrote schedules: auto (the user's store), off (none), or a file's path
 };
 
 /// One call. Strides are in elements. `a` and `out` may have any alignment; a is [m,k], out [m,n].
@@ -53,9 +54,11 @@ struct LinearCall {
 struct LinearInfo {
   std::string problem;  // the resolved line (dot and ks written out)
   std::string target;
+  std::string device;                  // native or interpreted
   std::vector<std::string> schedules;  // one line per range of m
-  bool tuned = false;
-  int64_t packed_bytes = 0;       // resident weights, scales, zeros, offsets, bias
+  bool tuned = false;                  // the schedules were measured, by `tune`
+  std::string schedule_origin;         // "default", "given", or "tuned in FILE"
+  int64_t packed_bytes = 0;            // resident weights, scales, zeros, offsets, bias
   int64_t information_bytes = 0;  // bits*n*k/8 + scales (+ c) in their stored type + 4-bit zeros: what a call must read
   double pack_seconds = 0;
 };
