@@ -44,6 +44,11 @@ void Builder::elementwise(Op op, Value dst, Value a, Value b, Value c) {
   instr.args = {a, b, c};
 }
 
+void Builder::shift(Op op, Value dst, Value a, int64_t bits) {
+  elementwise(op, dst, a);
+  kernel_.body.back().imm = bits;
+}
+
 void Builder::unpack(Value dst, Value packed, Value lane_var, int32_t lane_constant, int64_t zero) {
   Instr& instr = append(Op::unpack);
   instr.dst = dst;

@@ -23,6 +23,7 @@ class Builder {
 
   void fill(Value dst, int64_t bits);
   void elementwise(Op op, Value dst, Value a, Value b = Value::none, Value c = Value::none);
+  void shift(Op op, Value dst, Value a, int64_t bits);
   void unpack(Value dst, Value packed, Value lane_var, int32_t lane_constant, int64_t zero);
   void unpack_zero(Value dst, Value packed, Value zeros, Value lane_var, int32_t lane_constant);
   void dot(Op op, Value dst, Value x, Value w, Value acc);

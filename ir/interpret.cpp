@@ -164,6 +164,18 @@ bool Machine::run_step(Wave& wave, const Step& step) {
     case Op::sub:
     case Op::mul:
     case Op::fma:
+    case Op::max:
+    case Op::min:
+    case Op::div:
+    case Op::round:
+    case Op::bitcast:
+    case Op::bit_and:
+    case Op::bit_or:
+    case Op::shift_left:
+    case Op::shift_right:
+    case Op::reduce_max:
+    case Op::reduce_add:
+    case Op::dot_i8:
     case Op::unpack:
     case Op::unpack_zero:
     case Op::dot_bf16: return tile_op(wave, step);

@@ -142,6 +142,15 @@ inline uint32_t flushing_fma(float a, float b, float c) {
   return std::abs(exact) < 0x1p-126 - 0x1p-151 ? r & sign_bit : r;
 }
 
+/// Cells of the depth-4 operands hold integers. Unsigned arithmetic wraps as the op does.
+void dot_i8_row(const Row& r) {
+  for (int64_t i = 0; i < r.n; ++i) {
+    const uint32_t* x = r.a + i * r.step_a;
+    const uint32_t* w = r.b + i * r.step_b;
+    r.to[i] = r.c[i * r.step_c] + x[0] * w[0] + x[1] * w[1] + x[2] * w[2] + x[3] * w[3];
+  }
+}
+
 /// Cells of the depth-2 operands hold bf16 bits, the upper half of an f32. Odd k first.
 #if defined(__x86_64__)
 [[gnu::target_clones("fma", "default")]]
@@ -154,6 +163,33 @@ void dot_bf16_row(const Row& r) {
     r.to[i] = flushing_fma(f32(flush(x[0] << 16)), f32(flush(w[0] << 16)), f32(inner));
   }
 }
+
+template <typename F>
+void run_unary(const Step& step, uint32_t* cells, F f) {
+  for_each_row(step, cells, [&](const Row& r) {
+    for (int64_t i = 0; i < r.n; ++i) r.to[i] = f(r.a[i * r.step_a]);
+  });
+}
+
+template <typename IntOp>
+void run_pairs(const Step& step, uint32_t* cells, IntOp op) {
+  for_each_row(step, cells, [&](const Row& r) { binary_row(r, op); });
+}
+
+/// One row of the operand into one cell: walk.n = {rows, 1, columns}.
+template <typename IntOp>
+void run_reduce(const Step& step, uint32_t* cells, IntOp op) {
+  const int64_t columns = step.walk.n[2];
+  for (int64_t row = 0; row < step.walk.n[0]; ++row) {
+    const uint32_t* from = cells + step.at[1] + row * columns;
+    uint32_t result = from[0];
+    for (int64_t c = 1; c < columns; ++c) result = op(result, from[c]);
+    cells[step.at[0] + row] = result;
+  }
+}
+
+uint32_t signed_max(uint32_t a, uint32_t b) { return static_cast<int32_t>(a) > static_cast<int32_t>(b) ? a : b; }
+uint32_t signed_min(uint32_t a, uint32_t b) { return static_cast<int32_t>(a) < static_cast<int32_t>(b) ? a : b; }
 
 template <typename FloatOp, typename IntOp>
 void run_binary(const Step& step, uint32_t* cells, FloatOp on_f32, IntOp on_i32) {
@@ -187,6 +223,10 @@ void run_unpack(const Step& step, uint32_t* cells, int64_t lane, const uint32_t*
   const uint32_t imm = static_cast<uint32_t>(step.instr->imm);
   const uint32_t* from = cells + step.at[1] + lane;
   uint32_t* to = cells + step.at[0];
+  if (step.from == Type::bf16) {
+    for (int64_t c = 0; c < columns; ++c) to[c] = from[c * lanes] << 16;
+    return;
+  }
   with_type(step.type, [&, c_end = columns, t_end = depth, s = lanes]<Type type>(TypeTag<type>) {
     for (int64_t c = 0; c < c_end; ++c) {
       const uint32_t zero = zeros == nullptr ? imm : zeros[c * zero_step];
@@ -218,10 +258,29 @@ void run_tile_op(const Step& step, uint32_t* cells, int64_t lane) {
     case Op::mul:
       return run_binary(
           step, cells, [](float a, float b) { return a * b; }, [](uint32_t a, uint32_t b) { return a * b; });
+    case Op::max:
+      return run_binary(
+          step, cells, [](float a, float b) { return a > b ? a : b; }, signed_max);
+    case Op::min:
+      return run_binary(
+          step, cells, [](float a, float b) { return a < b ? a : b; }, signed_min);
     case Op::fma: return for_each_row(step, cells, fma_row);
+    case Op::div: return run_pairs(step, cells, [](uint32_t a, uint32_t b) { return bits(f32(a) / f32(b)); });
+    case Op::round: return run_unary(step, cells, [](uint32_t a) { return bits(std::nearbyint(f32(a))); });
+    case Op::bitcast: return run_unary(step, cells, [](uint32_t a) { return a; });
+    case Op::bit_and: return run_pairs(step, cells, [](uint32_t a, uint32_t b) { return a & b; });
+    case Op::bit_or: return run_pairs(step, cells, [](uint32_t a, uint32_t b) { return a | b; });
+    case Op::shift_left: return run_unary(step, cells, [n = step.instr->imm](uint32_t a) { return a << n; });
+    case Op::shift_right:
+      return run_unary(step, cells, [n = step.instr->imm](uint32_t a) {
+        return static_cast<uint32_t>(static_cast<int32_t>(a) >> n);
+      });
+    case Op::reduce_max: return run_reduce(step, cells, signed_max);
+    case Op::reduce_add: return run_reduce(step, cells, [](uint32_t a, uint32_t b) { return a + b; });
     case Op::unpack: return run_unpack(step, cells, lane, nullptr);
     case Op::unpack_zero: return run_unpack(step, cells, lane, cells + step.at[2]);
     case Op::dot_bf16: return for_each_row(step, cells, dot_bf16_row);
+    case Op::dot_i8: return for_each_row(step, cells, dot_i8_row);
     case Op::load:
     case Op::store:
     case Op::load_index:

@@ -20,7 +20,7 @@ class DefaultMode {
   unsigned saved_;
 };
 
-/// Runs fill, convert, add, sub, mul, fma, unpack, unpack_zero or dot_bf16 on a wave's cells. `lane` is that of an unpack.
+/// Runs an op that computes a tile from tiles on a wave's cells. `lane` is that of an unpack.
 void run_tile_op(const Step& step, uint32_t* cells, int64_t lane);
 
 }  // namespace tilejit::ir::interpreter

@@ -94,12 +94,24 @@ class Planner {
     switch (instr.op) {
       case Op::unpack:
       case Op::unpack_zero: return plan_unpack(step);
-      case Op::dot_bf16: return plan_dot(step);
+      case Op::dot_bf16: return plan_dot(step, 2);
+      case Op::dot_i8: return plan_dot(step, 4);
+      case Op::reduce_max:
+      case Op::reduce_add: return plan_reduce(step);
       case Op::convert:
       case Op::add:
       case Op::sub:
       case Op::mul:
-      case Op::fma: return plan_walk(step, 1);
+      case Op::fma:
+      case Op::max:
+      case Op::min:
+      case Op::div:
+      case Op::round:
+      case Op::bitcast:
+      case Op::bit_and:
+      case Op::bit_or:
+      case Op::shift_left:
+      case Op::shift_right: return plan_walk(step, 1);
       case Op::fill:
       case Op::load:
       case Op::store:
@@ -113,7 +125,7 @@ class Planner {
     }
   }
 
-  /// Broadcast loops over the result's cells; with depth 2, over pairs of cells of the first two operands.
+  /// Broadcast loops over the result's cells; with a depth above 1, over that many cells of the first two operands at once.
   void plan_walk(Step& step, int64_t depth) {
     const Instr& instr = *step.instr;
     const Dims result = dims_of(tile(instr.dst).shape);
@@ -135,9 +147,18 @@ class Planner {
     step.walk = compact(walk);
   }
 
-  void plan_dot(Step& step) {
+  void plan_dot(Step& step, int64_t depth) {
     require(*step.instr, tile(step.instr->dst).shape.depth == 1, "a dot step contracts depth");
-    plan_walk(step, 2);
+    plan_walk(step, depth);
+  }
+
+  /// n = {rows, 1, columns of the operand}.
+  void plan_reduce(Step& step) {
+    const Shape& to = tile(step.instr->dst).shape;
+    const Shape& from = tile(step.instr->args[0]).shape;
+    require(*step.instr, to == Shape{from.rows, 1, 1} && from.depth == 1,
+            "a reduction keeps rows and makes one column");
+    step.walk.n = {from.rows, 1, from.cols};
   }
 
   /// n = {columns, results of a column, packed weights between them}; step[2] the columns of the zeros.

@@ -229,6 +229,10 @@ Result<void> KernelParser::right_side(Instr& instr, const Token& first) {
   if (instr.op == Op::load) return access(instr.buffer, instr.slices);
   TRY(operands(instr));
   if (instr.op == Op::unpack || instr.op == Op::unpack_zero) TRY(lane(instr));
+  if (instr.op == Op::shift_left || instr.op == Op::shift_right) {
+    TRY(lexer_.expect("by", "the operand"));
+    instr.imm = TRY(lexer_.expect_integer("the number of bits", least_int64, most_int64));
+  }
   if (instr.op != Op::unpack) return {};
   TRY(lexer_.expect("zero", "the lane"));
   instr.imm = TRY(lexer_.expect_integer("the zero point", least_int64, most_int64));

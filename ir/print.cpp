@@ -121,6 +121,7 @@ std::string Printer::computation(const Instr& instr) const {
   std::string text = name + operands(instr);
   if (instr.op == Op::unpack || instr.op == Op::unpack_zero) text += " lane " + lane_text(names_, instr);
   if (instr.op == Op::unpack) text += fmt::format(" zero {}", instr.imm);
+  if (instr.op == Op::shift_left || instr.op == Op::shift_right) text += fmt::format(" by {}", instr.imm);
   return text;
 }
 
@@ -146,6 +147,18 @@ std::string Printer::instruction(const Instr& instr) {
     case Op::sub:
     case Op::mul:
     case Op::fma:
+    case Op::max:
+    case Op::min:
+    case Op::div:
+    case Op::round:
+    case Op::bitcast:
+    case Op::bit_and:
+    case Op::bit_or:
+    case Op::shift_left:
+    case Op::shift_right:
+    case Op::reduce_max:
+    case Op::reduce_add:
+    case Op::dot_i8:
     case Op::unpack:
     case Op::unpack_zero:
     case Op::dot_bf16:

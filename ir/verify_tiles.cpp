@@ -16,7 +16,7 @@ struct Conversion {
   Type from, to;
 };
 
-// Widening is exact; f32 to 16 bits and i32 to f32 round to nearest even; f32 to i32 rounds and saturates, i32 to less
+// Widening is exact; the same type broadcasts or copies; f32 to 16 bits and i32 to f32 round to nearest even; f32 to i32 rounds and saturates, i32 to less
 // saturates.
 constexpr std::array conversions = {
     Conversion{Type::bf16, Type::f32}, Conversion{Type::f16, Type::f32}, Conversion{Type::f32, Type::bf16},
@@ -24,7 +24,8 @@ constexpr std::array conversions = {
     Conversion{Type::i16, Type::f32},  Conversion{Type::i8, Type::f32},  Conversion{Type::u8, Type::f32},
     Conversion{Type::u4, Type::f32},   Conversion{Type::i16, Type::i32}, Conversion{Type::i8, Type::i32},
     Conversion{Type::u8, Type::i32},   Conversion{Type::u4, Type::i32},  Conversion{Type::i32, Type::i16},
-    Conversion{Type::i32, Type::i8},   Conversion{Type::i32, Type::u8},
+    Conversion{Type::i32, Type::i8},   Conversion{Type::i32, Type::u8},  Conversion{Type::f32, Type::f32},
+    Conversion{Type::i32, Type::i32},
 };
 
 bool is_conversion(Type from, Type to) {
@@ -87,7 +88,6 @@ void check_broadcast(const Tiles& t) {
 
 void check_arithmetic(const Tiles& t) {
   const Type type = t.result().type;
-  if (t.instr.op == Op::fma && type != Type::f32) t.report(fmt::format("fma is in f32, not {}", to_string(type)));
   if (type != Type::f32 && type != Type::i32)
     t.report(fmt::format("{} is in f32 or i32, not {}", t.name(), to_string(type)));
   for (size_t i = 0; i < t.count(); ++i)
@@ -95,6 +95,33 @@ void check_arithmetic(const Tiles& t) {
       t.report(fmt::format("operand {} is {}, the result {}: convert first", i + 1, to_string(t.arg(i).type),
                            to_string(type)));
   check_broadcast(t);
+}
+
+void check_f32_only(const Tiles& t) {
+  if (t.result().type != Type::f32) t.report(fmt::format("{} is in f32, not {}", t.name(), to_string(t.result().type)));
+  check_arithmetic(t);
+}
+
+void check_bits(const Tiles& t) {
+  if (t.result().type != Type::i32) t.report(fmt::format("{} is in i32, not {}", t.name(), to_string(t.result().type)));
+  const bool shifts = t.instr.op == Op::shift_left || t.instr.op == Op::shift_right;
+  if (shifts && (t.instr.imm < 0 || t.instr.imm > 31))
+    t.report(fmt::format("a shift by {} lies outside 0..31", t.instr.imm));
+  check_arithmetic(t);
+}
+
+void check_bitcast(const Tiles& t) {
+  const Type from = t.arg(0).type;
+  const Type to = t.result().type;
+  if (!((from == Type::f32 && to == Type::i32) || (from == Type::i32 && to == Type::f32)))
+    t.report(fmt::format("bitcast goes between f32 and i32, not from {} to {}", to_string(from), to_string(to)));
+  check_broadcast(t);
+}
+
+void check_reduce(const Tiles& t) {
+  const Shape& from = t.arg(0).shape;
+  t.require_shape("the operand", t.arg(0), {Type::i32, {from.rows, from.cols, 1}});
+  t.require_shape("the result", t.result(), {Type::i32, {from.rows, 1, 1}});
 }
 
 void check_convert(const Tiles& t) {
@@ -116,29 +143,36 @@ void check_zero(const Tiles& t) {
 void check_unpack(const Tiles& t) {
   const TileType& to = t.result();
   const TileType& from = t.arg(0);
+  const bool for_integers = to.type == Type::u8 && to.shape.depth == 4;
   const bool known_result =
-      (to.type == Type::f32 && to.shape.depth == 1) || (to.type == Type::bf16 && to.shape.depth == 2);
-  if (!known_result) t.report(fmt::format("{} makes f32[1,C] or bf16[1,C,2], not {}", t.name(), print(to)));
-  if (from.type != Type::u4 && from.type != Type::u8)
-    t.report(fmt::format("{} takes u4 or u8, not {}", t.name(), to_string(from.type)));
+      (to.type == Type::f32 && to.shape.depth == 1) || (to.type == Type::bf16 && to.shape.depth == 2) || for_integers;
+  if (!known_result) t.report(fmt::format("{} makes f32[1,C], bf16[1,C,2] or u8[1,C,4], not {}", t.name(), print(to)));
+  const bool from_bf16 = from.type == Type::bf16 && to.type == Type::f32 && t.instr.op == Op::unpack;
+  if (from.type != Type::u4 && from.type != Type::u8 && !from_bf16)
+    t.report(fmt::format("{} takes u4 or u8 (unpack to f32 also bf16), not {}", t.name(), to_string(from.type)));
+  if (for_integers && t.instr.op == Op::unpack_zero) t.report("u8 cannot hold u - z: unpack with zero 0");
+  if ((for_integers || from_bf16) && t.instr.imm != 0)
+    t.report(fmt::format("zero {}: unpack from {} to {} subtracts nothing", t.instr.imm, to_string(from.type),
+                         to_string(to.type)));
   if (from.shape.rows != 1 || to.shape.rows != 1) t.report("packed weights and their unpacked tile have one row");
   if (from.shape.cols != to.shape.cols)
     t.report(fmt::format("{} packed columns do not make {} columns", from.shape.cols, to.shape.cols));
   if (known_result && from.shape.depth % to.shape.depth != 0)
     t.report(fmt::format("a depth of {} does not divide the packed depth {}", to.shape.depth, from.shape.depth));
-  if (t.instr.op == Op::unpack) return check_zero(t);
+  if (t.instr.op == Op::unpack && !for_integers && !from_bf16) return check_zero(t);
+  if (t.instr.op == Op::unpack) return;
   const TileType& zeros = t.arg(1);
   const bool one_each = zeros.shape == Shape{1, to.shape.cols, 1} || zeros.shape == Shape{1, 1, 1};
   if (zeros.type != Type::i32 || !one_each)
     t.report(fmt::format("the zeros are {}, the op takes i32[1,{}] or i32[1,1]", print(zeros), to.shape.cols));
 }
 
-void check_dot(const Tiles& t) {
+void check_dot(const Tiles& t, Type x, Type w, Type sum, int32_t depth) {
   const Shape& to = t.result().shape;
-  t.require_shape("the result", t.result(), {Type::f32, {to.rows, to.cols, 1}});
-  t.require_shape("operand 1", t.arg(0), {Type::bf16, {to.rows, 1, 2}});
-  t.require_shape("operand 2", t.arg(1), {Type::bf16, {1, to.cols, 2}});
-  t.require_shape("operand 3", t.arg(2), {Type::f32, {to.rows, to.cols, 1}});
+  t.require_shape("the result", t.result(), {sum, {to.rows, to.cols, 1}});
+  t.require_shape("operand 1", t.arg(0), {x, {to.rows, 1, depth}});
+  t.require_shape("operand 2", t.arg(1), {w, {1, to.cols, depth}});
+  t.require_shape("operand 3", t.arg(2), {sum, {to.rows, to.cols, 1}});
 }
 
 bool exists(const Kernel& kernel, Value v) {
@@ -205,10 +239,22 @@ void check_tiles(const Kernel& kernel, const Instr& instr, const Report& report)
     case Op::add:
     case Op::sub:
     case Op::mul:
-    case Op::fma: return check_arithmetic(tiles);
+    case Op::max:
+    case Op::min: return check_arithmetic(tiles);
+    case Op::fma:
+    case Op::div:
+    case Op::round: return check_f32_only(tiles);
+    case Op::bit_and:
+    case Op::bit_or:
+    case Op::shift_left:
+    case Op::shift_right: return check_bits(tiles);
+    case Op::bitcast: return check_bitcast(tiles);
+    case Op::reduce_max:
+    case Op::reduce_add: return check_reduce(tiles);
     case Op::unpack:
     case Op::unpack_zero: return check_unpack(tiles);
-    case Op::dot_bf16: return check_dot(tiles);
+    case Op::dot_bf16: return check_dot(tiles, Type::bf16, Type::bf16, Type::f32, 2);
+    case Op::dot_i8: return check_dot(tiles, Type::i8, Type::u8, Type::i32, 4);
     case Op::load:
     case Op::store:
     case Op::load_index:

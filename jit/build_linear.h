@@ -1,7 +1,8 @@
 // A linear layer as tile IR: the only file pair that knows what a linear layer is. A resolved problem and a legal schedule
-// become a Program: `prepare` (gather, widen, group sums of the activations) then `gemm`, whose buffers are named
+// become a Program: `prepare` (gather, widen or quantize, sums of the activations), `gemm`, and `reduce` where k segments are tasks. Buffers:
 //   a[m,k] strided, perm i32[k], w[panels,blocks,panel,kk], s[panels,groups,panel], z u8 like s (zp=int), c like s
-//   (zp=float), bias[n], out[m,n] strided (global); ap, asum (workspace: the activations in the order of the packed k).
+//   (zp=float), bias[n], mul[m,n] strided, residual[m,n] strided, out[m,n] strided (global);
+//   ap, asum, isum, ascale (workspace: activations in the order of the packed k, their sums and scales), partial.
 // The packed shapes are those of `PackedShape`; the packer fills them and every kernel of a Linear reads them.
 #pragma once
 
@@ -17,16 +18,23 @@ struct PackedShape {
   int64_t panel;         // channels a panel
   int64_t groups;        // scales along k
   int64_t group;         // k of a full group (k itself for group -1)
-  int64_t group_blocks;  // 32-bit words (kk each) of a full group: ceil(group / kk)
+  int64_t group_blocks;  // words (kk weights each) of a full group: ceil(group / kk)
   int64_t blocks;        // words of all groups: the last group has ceil(its k / kk)
-  int pair;              // consecutive k that lie at the same place in the parts of a word: its two halves
+  int pair;              // consecutive k that lie at the same place in the parts of a word
   int64_t padded_k;      // blocks * kk
+  int halves;            // 2: even panels hold the gate half of the channels, odd ones the up half (swiglu); else 1
 };
 PackedShape packed_shape(const Problem& resolved, const Layout& layout);
 
-/// In a 32-bit word of the packed weights the nibble e (bits 4e..4e+3) holds k = (e % s) * pair + e / s of the block, where
-/// s = kk / pair: a dot step of depth `pair` unpacks with lane j, one of depth 1 with lanes j and j + s.
+/// The weight row at `column` of a packed panel, -1 in the padding. Each half of n channels fills whole panels.
+int64_t channel_of(const PackedShape& shape, int64_t n, int64_t panel, int64_t column);
+
+/// In a word of kk packed weights the element e holds k = (e % s) * pair + e / s of the block, where s = kk / pair: a dot step
+/// of depth `pair` unpacks with lane j, one of depth 1 with lanes j and j + s. Integer dots have depth 4 and pair 4.
 ir::Program build_linear(const Problem& resolved, const Schedule& schedule);
+
+/// Two or more segments of k that one loop describes, so that it may be a loop of tasks.
+bool has_equal_segments(const Problem& resolved, const Layout& layout);
 
 /// Bytes of scratch that a task of the schedule's gemm needs (expanded panel and saved partial sums).
 int64_t scratch_bytes(const Problem& resolved, const Schedule& schedule);

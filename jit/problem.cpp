@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <limits>
 #include <optional>
 #include <utility>
 
@@ -173,6 +174,19 @@ bool has_uneven_segments(const Problem& p) {
   return segment_units(p) % p.ks != 0 || p.k % (p.group == -1 ? 128 : p.group) != 0;
 }
 
+/// Products in one exact int32 sum of quantized rows: a group's, or with one group all of k.
+int64_t longest_sum(const Problem& p) {
+  if (!p.quantizes_rows()) return 0;
+  return p.group == -1 ? p.k : std::min(p.group, p.k);
+}
+
+/// |q| <= 127 and |u - z| at most this keep so many products below 2^31.
+int64_t longest_exact_sum(const Problem& p) {
+  const int64_t top = (int64_t{1} << p.weight_bits()) - 1;
+  const int64_t largest = p.zp == ZeroDomain::integer ? top + 1 : std::max<int64_t>(p.zero, top - p.zero);
+  return std::numeric_limits<int32_t>::max() / (127 * largest);
+}
+
 /// Combinations that mean nothing on any target.
 Result<void> check(const Problem& p) {
   for (const auto& [name, value] : {std::pair{"n", p.n}, std::pair{"k", p.k}})
@@ -180,13 +194,16 @@ Result<void> check(const Problem& p) {
   if (p.n * p.k > int64_t{1} << 40) return invalid(fmt::format("problem: n*k = {} is over 2^40 weights", p.n * p.k));
   if (p.dot == Dot::bf16 && p.a != Type::bf16)
     return invalid(fmt::format("problem: dot=bf16 needs a=bf16, but a={}; use dot=fma", to_string(p.a)));
-  const bool integer_scheme = p.scheme == Scheme::w8a8 || p.scheme == Scheme::w4a8;
+  const bool integer_scheme = p.quantizes_rows();
   if (integer_scheme && p.dot != Dot::automatic && p.dot != Dot::i8)
     return invalid(fmt::format("problem: {} has dot=i8 only, not dot={}", to_string(p.scheme), to_string(p.dot)));
   if (!integer_scheme && p.dot == Dot::i8)
     return invalid(fmt::format("problem: dot=i8 belongs to w8a8 and w4a8, not {}; use dot=fma", to_string(p.scheme)));
-  if (p.scheme == Scheme::w16a16 && (p.group != -1 || p.zp != ZeroDomain::none))
-    return invalid("problem: w16a16 has no groups and no zero points; leave g and zp out");
+  if (p.scheme == Scheme::w16a16 &&
+      (p.group != -1 || p.zp != ZeroDomain::none || p.zero != 0 || p.s != Type::f32 || p.perm))
+    return invalid("problem: w16a16 has no scales, groups, zero points or permutation; leave g, zp, z, s and perm out");
+  if (p.scheme == Scheme::w16a16 && p.dot == Dot::i8x2)
+    return invalid("problem: dot=i8x2 belongs to w4a16 and w8a16, not w16a16; use dot=fma");
   if (p.zp == ZeroDomain::integer && p.zero != default_zero(p.scheme))
     return invalid(fmt::format("problem: z={} with zp=int: the zero points are stored, leave z out", p.zero));
   if (p.weight_bits() < 16 && p.zero > 1 << p.weight_bits())
@@ -236,6 +253,23 @@ int Problem::weight_bits() const {
     case Scheme::w16a16: return 16;
   }
   return 0;
+}
+
+Type Problem::weight_type() const {
+  switch (scheme) {
+    case Scheme::w4a16:
+    case Scheme::w4a8: return Type::u4;
+    case Scheme::w8a16:
+    case Scheme::w8a8: return Type::u8;
+    case Scheme::w16a16: return a;
+  }
+  return a;
+}
+
+int Problem::packed_k() const {
+  // Halves of f16 would have to be gathered before they are widened; 16 channels side by side are widened as they lie.
+  if (scheme == Scheme::w16a16) return a == Type::bf16 ? 2 : 1;
+  return 32 / weight_bits();
 }
 
 bool Problem::has(Epilogue e) const { return std::find(epilogue.begin(), epilogue.end(), e) != epilogue.end(); }
@@ -291,9 +325,8 @@ Result<Problem> resolve(const Problem& problem, const TargetFacts& target) {
   TRY(check(problem));
   Problem p = problem;
   if (p.dot == Dot::automatic) {
-    const bool integer_scheme = p.scheme == Scheme::w8a8 || p.scheme == Scheme::w4a8;
     const bool bf16 = p.a == Type::bf16 && target.prefers_dot_bf16;
-    p.dot = integer_scheme ? Dot::i8 : bf16 ? Dot::bf16 : Dot::fma;
+    p.dot = p.quantizes_rows() ? Dot::i8 : bf16 ? Dot::bf16 : Dot::fma;
   }
   if (p.ks == 0) p.ks = 1;
   TRY(can_implement(p, target));
@@ -308,19 +341,21 @@ Result<void> can_implement(const Problem& p, const TargetFacts& target) {
     return unsupported(
         fmt::format("{} cannot run this problem: {}; this would run: '{}'", target.name, why, print_problem(nearest)));
   };
-  if (p.scheme != Scheme::w4a16)
-    return refuse(fmt::format("the scheme {} has no kernels yet", to_string(p.scheme)), [](Problem& q) {
-      q.scheme = Scheme::w4a16;
-      q.zero = q.zp == ZeroDomain::floating ? q.zero % 16 : 8;
-      if (q.dot == Dot::i8) q.dot = Dot::automatic;
+  if (p.dot == Dot::mma) return refuse("dot=mma has no kernels here", [](Problem& q) { q.dot = Dot::automatic; });
+  if (p.scheme == Scheme::w8a8 && (p.group != -1 || p.zp != ZeroDomain::none))
+    return refuse("w8a8 has one symmetric scale per channel",
+                  [](Problem& q) { q.group = -1, q.zp = ZeroDomain::none, q.zero = default_zero(q.scheme), q.ks = 0; });
+  if (const int64_t most = longest_exact_sum(p); longest_sum(p) > most)
+    return refuse(fmt::format("a sum of {} products can pass 2^31", longest_sum(p)), [&](Problem& q) {
+      if (q.group == -1)
+        q.k = most, q.ks = 0;
+      else
+        q.group = most, q.ks = 0;
     });
-  if (p.dot == Dot::i8x2 || p.dot == Dot::mma)
-    return refuse(fmt::format("dot={} has no kernels here", to_string(p.dot)),
-                  [](Problem& q) { q.dot = Dot::automatic; });
   if (p.dot == Dot::bf16 && !target.has_dot_bf16)
     return refuse("dot=bf16 needs the vdpbf16ps instruction (AVX512_BF16)", [](Problem& q) { q.dot = Dot::fma; });
   // Every group is padded to whole 32-bit words of weights, so that groups of few weights need more columns than k.
-  const int64_t word = 32 / p.weight_bits();
+  const int64_t word = p.packed_k();
   const int64_t group = std::min(p.group == -1 ? p.k : p.group, p.k);
   const int64_t columns = p.groups() * ((group + word - 1) / word * word);
   if (columns > max_size / 2)
@@ -331,10 +366,13 @@ Result<void> can_implement(const Problem& p, const TargetFacts& target) {
     return refuse(fmt::format("ks={} cuts k={} into unequal segments, of which kernels have at most {}", p.ks, p.k,
                               most_uneven_segments),
                   [](Problem& q) { q.ks = most_uneven_segments; });
+  const auto is_function = [](Epilogue e) {
+    return e == Epilogue::silu || e == Epilogue::gelu || e == Epilogue::gelu_tanh || e == Epilogue::swiglu;
+  };
   for (const Epilogue e : p.epilogue)
-    if (e != Epilogue::bias)
+    if (is_function(e))
       return refuse(fmt::format("the epilogue {} has no kernels yet", name_of<Epilogue>(epilogue_names, e)),
-                    [](Problem& q) { std::erase_if(q.epilogue, [](Epilogue x) { return x != Epilogue::bias; }); });
+                    [&](Problem& q) { std::erase_if(q.epilogue, is_function); });
   return {};
 }
 

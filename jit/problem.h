@@ -48,6 +48,17 @@ struct Problem {
   bool operator==(const Problem&) const = default;
 
   int weight_bits() const;
+  /// The type of a packed weight: u4, u8, or that of the activations (w16a16).
+  Type weight_type() const;
+  /// Consecutive weights of one channel that are packed side by side: 8 of 4 bits, 4 of 8, 2 of bf16, else 1.
+  int packed_k() const;
+  /// w8a8 and w4a8: activations are quantized to int8 row by row.
+  bool quantizes_rows() const { return scheme == Scheme::w8a8 || scheme == Scheme::w4a8; }
+  /// Sums are exact integers: dot=i8 and i8x2.
+  bool has_integer_dot() const { return dot == Dot::i8 || dot == Dot::i8x2; }
+  bool has_scales() const { return scheme != Scheme::w16a16; }
+  /// Columns of out: n, or n / 2 behind swiglu.
+  int64_t out_columns() const { return has(Epilogue::swiglu) ? n / 2 : n; }
   /// Scales along k: 1 for group -1, else ceil(k / group).
   int64_t groups() const { return group == -1 ? 1 : (k + group - 1) / group; }
   bool has(Epilogue e) const;

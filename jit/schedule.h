@@ -17,10 +17,10 @@
 
 namespace tilejit {
 
-/// How packed weights lie in memory: u4[panels][k blocks][panel channels][8 k]: one 32-bit word per channel holds `kk` k.
+/// How packed weights lie in memory: [panels][k blocks][panel channels][kk]: one word per channel holds `kk` weights.
 struct Layout {
   int panel = 64;   // channels per panel
-  int kk = 8;       // k per 32-bit word of a channel: 32 / weight bits
+  int kk = 8;       // weights per word of a channel: Problem::packed_k
   int streams = 1;  // panels read side by side by one task
 
   bool operator==(const Layout&) const = default;
@@ -38,7 +38,8 @@ struct Loops {
   int nr = 64;  // columns of the register tile; divides panel
   Expand expand = Expand::inplace;
   int kc = 0;        // expand=panel: k per expanded block (a multiple of kk; 0: all of k)
-  int mc = 0;        // expand=panel: rows per task, a positive multiple of mr
+  int mc = 0;        // rows per task, a multiple of mr; inplace: 0 for all of m
+  int split = 0;     // 1: k segments are tasks, whose sums a kernel of its own adds up (inplace; equal segments)
   int unroll = 1;    // k blocks per iteration of the innermost loop
   int prefetch = 0;  // bytes ahead in the weight stream, 0: none
   int64_t m_lo = 1;  // the range of m these loops are for (inclusive)

@@ -5,27 +5,51 @@
 namespace tilejit {
 namespace {
 
-/// Segment i of the units holds floor(i*units/ks) up to floor((i+1)*units/ks); with one group over all of k the units are of
-/// 128 k and a segment is one chunk, else the units are the groups and a segment is its whole groups, then a short one.
-std::vector<std::vector<Run>> cut_segments(const Problem& p, const PackedShape& shape, int kk) {
-  std::vector<std::vector<Run>> result(static_cast<size_t>(p.ks));
-  const int64_t unit_blocks = p.group == -1 ? 128 / kk : shape.group_blocks;
-  const int64_t units = p.group == -1 ? ceil_div(p.k, 128) : shape.groups;
-  const int64_t full = p.group == -1 ? units : p.k / p.group;
-  for (int64_t i = 0; i < p.ks; ++i) {
-    const int64_t lo = i * units / p.ks;
-    const int64_t hi = (i + 1) * units / p.ks;
-    std::vector<Run>& runs = result[static_cast<size_t>(i)];
-    if (p.group == -1) {
-      runs.push_back({0, i, 1, lo * unit_blocks, std::min(hi * unit_blocks, shape.blocks) - lo * unit_blocks});
-      continue;
+/// Cuts the words of k into segments, runs, chunks and pieces, in ascending order.
+class Cutter {
+ public:
+  Cutter(const Problem& p, const PackedShape& shape, int kk, int64_t piece_blocks, int ks)
+      : p_(p), shape_(shape), kk_(kk), piece_blocks_(piece_blocks), ks_(ks) {}
+
+  /// Segment i of the units holds floor(i*units/ks) up to floor((i+1)*units/ks); with one group over all of k the units are
+  /// of 128 k and a segment is one chunk, else the units are the groups and a segment is its whole groups, then a short one.
+  std::vector<std::vector<Run>> cut() {
+    const bool one_group = p_.group == -1;
+    const int64_t unit_blocks = one_group ? 128 / kk_ : shape_.group_blocks;
+    const int64_t units = one_group ? ceil_div(p_.k, 128) : shape_.groups;
+    const int64_t full = one_group ? units : p_.k / p_.group;
+    std::vector<std::vector<Run>> segments(static_cast<size_t>(ks_));
+    for (int64_t i = 0; i < ks_; ++i) {
+      const int64_t lo = i * units / ks_;
+      const int64_t hi = (i + 1) * units / ks_;
+      std::vector<Run>& runs = segments[static_cast<size_t>(i)];
+      if (one_group) {
+        runs.push_back(run(0, i, 1, lo * unit_blocks, std::min(hi * unit_blocks, shape_.blocks) - lo * unit_blocks));
+        continue;
+      }
+      const int64_t whole = std::min(hi, full);
+      if (whole > lo) runs.push_back(run(lo, lo, whole - lo, lo * unit_blocks, unit_blocks));
+      if (hi > full) runs.push_back(run(full, full, 1, full * unit_blocks, shape_.blocks - full * unit_blocks));
     }
-    const int64_t whole = std::min(hi, full);
-    if (whole > lo) runs.push_back({lo, lo, whole - lo, lo * unit_blocks, unit_blocks});
-    if (hi > full) runs.push_back({full, full, 1, full * unit_blocks, shape.blocks - full * unit_blocks});
+    return segments;
   }
-  return result;
-}
+
+  int64_t pieces() const { return pieces_; }
+
+ private:
+  Run run(int64_t scale, int64_t sum, int64_t count, int64_t block, int64_t blocks) {
+    const Run r{scale, sum, pieces_, count, block, blocks, ceil_div(blocks, piece_blocks_)};
+    pieces_ += r.count * r.pieces;
+    return r;
+  }
+
+  const Problem& p_;
+  const PackedShape& shape_;
+  int kk_;
+  int64_t piece_blocks_;
+  int ks_;
+  int64_t pieces_ = 0;
+};
 
 /// Segments that differ by equal steps only, which one loop describes.
 bool alike(const std::vector<std::vector<Run>>& segments) {
@@ -38,23 +62,50 @@ bool alike(const std::vector<std::vector<Run>>& segments) {
   return segments.size() > 1;
 }
 
+struct DotTypes {
+  Type x, u, part;
+  int depth;
+};
+
+DotTypes dot_types(Dot dot) {
+  if (dot == Dot::bf16) return {Type::bf16, Type::bf16, Type::f32, 2};
+  if (dot == Dot::i8 || dot == Dot::i8x2) return {Type::i8, Type::u8, Type::i32, 4};
+  return {Type::f32, Type::f32, Type::f32, 1};
+}
+
 }  // namespace
 
 Geometry::Geometry(const Problem& problem, const Schedule& schedule)
     : p(problem), layout(schedule.layout), loops(schedule.loops), shape(packed_shape(p, layout)),
-      segments(cut_segments(p, shape, layout.kk)), operand(p.dot == Dot::bf16 ? Type::bf16 : Type::f32),
-      depth(p.dot == Dot::bf16 ? 2 : 1), steps(layout.kk / depth), sums(p.group == -1 ? p.ks : shape.groups) {
+      piece_blocks(p.dot == Dot::i8x2 ? 128 / layout.kk : shape.blocks), digits(p.dot == Dot::i8x2 ? 2 : 1),
+      ks(p.scheme == Scheme::w8a8 ? 1 : p.ks) {
+  const DotTypes types = dot_types(p.dot);
+  x = types.x;
+  u = types.u;
+  part = types.part;
+  depth = types.depth;
+  steps = layout.kk / depth;
+  Cutter cutter(p, shape, layout.kk, piece_blocks, ks);
+  segments = cutter.cut();
+  pieces = cutter.pieces();
+  sums = p.group == -1 ? ks : shape.groups;
   if (alike(segments)) {
     const Run& first = segments[0][0];
     const Run& second = segments[1][0];
-    repeats = p.ks;
-    stride = {second.scale - first.scale, second.sum - first.sum, 0, second.block - first.block, 0};
+    repeats = ks;
+    stride = {second.scale - first.scale,
+              second.sum - first.sum,
+              second.piece - first.piece,
+              0,
+              second.block - first.block,
+              0,
+              0};
     segments.resize(1);
   }
   // An odd number of cache lines a row, so that the rows of a register tile never fall into the same L1 sets. The extra word
-  // takes the end of a copied vector that starts on an odd word.
-  const int64_t line = 64 * 8 / bits_of(operand);
-  ap_columns = (ceil_div(shape.padded_k + layout.kk, line) | 1) * line;
+  // and vector take the end of a copied vector that starts on an odd word or ends behind the last.
+  const int64_t line = 64 * 8 / bits_of(x);
+  ap_columns = (ceil_div(shape.padded_k + std::max(layout.kk, 16), line) | 1) * line;
 }
 
 ir::Bound Geometry::row_blocks() const {
@@ -78,7 +129,7 @@ int64_t expanded_blocks(const Geometry& g) {
 }
 
 bool sums_stay_in_registers(const Geometry& g) {
-  if (g.p.ks != 1 || g.segments[0].size() != 1) return false;
+  if (g.ks != 1 || g.segments[0].size() != 1) return false;
   const Run& run = g.segments[0][0];
   return run.count * run.blocks <= expanded_blocks(g);
 }
@@ -86,15 +137,21 @@ bool sums_stay_in_registers(const Geometry& g) {
 PackedShape packed_shape(const Problem& resolved, const Layout& layout) {
   PackedShape s{};
   s.panel = layout.panel;
-  s.panels = ceil_div(ceil_div(resolved.n, layout.panel), layout.streams) * layout.streams;
+  s.halves = resolved.has(Epilogue::swiglu) ? 2 : 1;
+  s.panels = ceil_div(ceil_div(resolved.n / s.halves, layout.panel) * s.halves, layout.streams) * layout.streams;
   s.group = resolved.group == -1 ? resolved.k : resolved.group;
   s.groups = resolved.groups();
   s.group_blocks = ceil_div(s.group, layout.kk);
   const int64_t last = resolved.k - (s.groups - 1) * s.group;
   s.blocks = (s.groups - 1) * s.group_blocks + ceil_div(last, layout.kk);
-  s.pair = 2;
+  s.pair = std::min(resolved.has_integer_dot() ? 4 : 2, layout.kk);
   s.padded_k = s.blocks * layout.kk;
   return s;
+}
+
+int64_t channel_of(const PackedShape& shape, int64_t n, int64_t panel, int64_t column) {
+  const int64_t in_half = panel / shape.halves * shape.panel + column;
+  return in_half < n / shape.halves ? panel % shape.halves * (n / shape.halves) + in_half : -1;
 }
 
 ir::Program build_linear(const Problem& resolved, const Schedule& schedule) {
@@ -102,15 +159,22 @@ ir::Program build_linear(const Problem& resolved, const Schedule& schedule) {
   ir::Program program;
   program.kernels.push_back(build_prepare(geometry));
   program.kernels.push_back(build_gemm(geometry));
+  if (geometry.loops.split != 0) program.kernels.push_back(build_reduce(geometry));
   return program;
 }
 
+bool has_equal_segments(const Problem& resolved, const Layout& layout) {
+  return Geometry(resolved, {layout, {}}).repeats > 1;
+}
+
 int64_t scratch_bytes(const Problem& resolved, const Schedule& schedule) {
-  if (schedule.loops.expand == Expand::inplace) return 0;
   const Geometry g(resolved, schedule);
-  const int64_t panel = bytes_of(g.operand, expanded_blocks(g) * g.layout.kk * g.layout.panel);
-  const int64_t saved = int64_t{g.loops.mc} * g.layout.panel * 4 * (resolved.ks > 1 ? 3 : 2);
-  return panel + (sums_stay_in_registers(g) ? 0 : saved);
+  const int64_t staged = resolved.has_integer_dot() ? int64_t{g.loops.mr} * g.ap_columns * 4 : 0;
+  if (schedule.loops.expand == Expand::inplace) return staged;
+  const int64_t columns = int64_t{g.layout.panel} * g.layout.streams;
+  const int64_t panel = bytes_of(g.u, expanded_blocks(g) * g.layout.kk * columns);
+  const int64_t saved = int64_t{g.loops.mc} * columns * 4 * (resolved.ks > 1 ? 3 : 2);
+  return std::max(staged, panel + (sums_stay_in_registers(g) ? 0 : saved));
 }
 
 }  // namespace tilejit

@@ -1,21 +1,29 @@
-// What both kernels of a linear layer agree on: how k is cut into segments and chunks, and the shapes of the buffers between.
+// What the kernels of a linear layer agree on: how k is cut into segments, chunks and pieces, and the buffers between.
 #pragma once
 
 #include <vector>
 
+#include "ir/builder.h"
 #include "ir/ir.h"
 #include "jit/build_linear.h"
 
 namespace tilejit {
 
-/// Consecutive chunks of k of one length. A chunk is what one scale (and one partial sum) covers: a group, or, when one
-/// group covers all of k, the whole of a segment.
+/// Consecutive chunks of k of one length. A chunk is what one scale covers: a group, or, when one group covers all of k, the
+/// whole of a segment. A piece is what one integer sum covers: a chunk, or 128 k of it (dot=i8x2, the last piece shorter).
 struct Run {
   int64_t scale;  // of the first chunk; the next chunk has the next scale
   int64_t sum;    // likewise, its place in asum
+  int64_t piece;  // the first of all pieces of the first chunk
   int64_t count;
-  int64_t block;   // first 32-bit word of the first chunk
+  int64_t block;   // first word of the first chunk
   int64_t blocks;  // words of a chunk
+  int64_t pieces;  // of a chunk
+};
+
+/// Where the first chunk of a run lies: its scale, its place in asum, its first piece and word.
+struct RunStart {
+  ir::Affine scale, sum, piece, block;
 };
 
 /// Refers to the problem and schedule it is made of.
@@ -26,25 +34,59 @@ struct Geometry {
   const Layout& layout;
   const Loops& loops;
   PackedShape shape;
+  int64_t piece_blocks;  // words of a full piece
   /// Segments of k, ascending, each a list of runs; when all are alike only the first, which a loop over `repeats` moves on.
   std::vector<std::vector<Run>> segments;
   int64_t repeats = 1;
-  Run stride{};  // from a repeated segment to the next: scale, sum and block
-  Type operand;  // of a dot step
+  Run stride{};  // from a repeated segment to the next: scale, sum, piece and block
+  Type x;        // of an activation in a dot step
+  Type u;        // of a weight in a dot step
+  Type part;     // of the sum of dot steps
   int depth;     // k of a dot step
   int steps;     // dot steps of a word
-  int64_t sums;  // columns of asum
-  int64_t ap_columns;
+  int digits;    // int8 digits of an activation: 2 for dot=i8x2, else 1
+  int64_t sums;  // chunks: columns of asum
+  int64_t pieces;
+  int64_t ap_columns;  // of one digit
+  int ks;              // segments that are summed apart: 1 where the sums are integers to the end
 
   bool has_c() const { return p.zp == ZeroDomain::floating; }
+  /// Integer dots multiply u itself: z enters through the sums of the activations.
+  bool needs_activation_sums() const { return p.has_integer_dot() && (p.zp == ZeroDomain::integer || p.zero != 0); }
+  bool starts_at_zero() const { return !needs_activation_sums() || p.zp == ZeroDomain::integer; }
+  /// Scales of the quantized activations of a row: one, or one for each piece.
+  int64_t activation_scales() const { return p.quantizes_rows() ? 1 : pieces; }
+  /// Sums of chunks are scaled and added up; else the one sum of a segment is the result.
+  bool adds_chunks() const { return p.has_scales() && p.scheme != Scheme::w8a8; }
+  /// Packed weights are dot operands as they lie.
+  bool needs_no_unpacking() const { return p.weight_type() == u && shape.pair == depth; }
+  /// In a repeated segment, `segment` is its number; else 0.
+  RunStart start_of(const Run& run, const ir::Affine& segment) const {
+    return {segment * stride.scale + run.scale, segment * stride.sum + run.sum, segment * stride.piece + run.piece,
+            segment * stride.block + run.block};
+  }
   /// Rows of ap and asum: m rounded up to whole register tiles.
   ir::Extent rows() const { return ir::Extent::of_m(loops.mr, loops.mr); }
   /// Register tiles over m.
   ir::Bound row_blocks() const;
 };
 
+/// body(run, its start) for every run of every segment, ascending in k.
+template <typename Body>
+void for_runs(const Geometry& g, ir::Builder& b, Body body) {
+  ir::Affine number = 0;
+  if (g.repeats > 1) number = ir::Affine::of(b.for_loop(ir::LoopKind::serial, "seg", 0, g.repeats));
+  for (const std::vector<Run>& segment : g.segments)
+    for (const Run& run : segment) body(run, g.start_of(run, number));
+  if (g.repeats > 1) b.end();
+}
+
 ir::Kernel build_prepare(const Geometry& geometry);
 ir::Kernel build_gemm(const Geometry& geometry);
+/// Adds the sums of the segments, when these are tasks, and finishes them.
+ir::Kernel build_reduce(const Geometry& geometry);
+/// f32 [rows, segments, channels of all panels]: the sums of segments that are tasks.
+ir::BufferId partial_sums(const Geometry& geometry, ir::Builder& builder);
 
 /// Words of the expanded panel: the largest block of k that is expanded at once (expand=panel).
 int64_t expanded_blocks(const Geometry& geometry);

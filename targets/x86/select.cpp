@@ -66,6 +66,18 @@ class Selector {
       case ir::Op::prefetch: select_prefetch(s_, i); break;
       case ir::Op::for_loop: return enter(i);
       case ir::Op::end: leave(); return {};
+      case ir::Op::max:
+      case ir::Op::min:
+      case ir::Op::div:
+      case ir::Op::round:
+      case ir::Op::bitcast:
+      case ir::Op::bit_and:
+      case ir::Op::bit_or:
+      case ir::Op::shift_left:
+      case ir::Op::shift_right:
+      case ir::Op::reduce_max:
+      case ir::Op::reduce_add:
+      case ir::Op::dot_i8: return refuse(s_, instr, "not selected on x86 yet");
       case ir::Op::async_copy:
       case ir::Op::barrier:
       case ir::Op::wait: return refuse(s_, instr, "waves and shared memory are for GPUs");

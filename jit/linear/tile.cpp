@@ -1,0 +1,203 @@
+#include "jit/linear/tile.h"
+
+#include <utility>
+
+namespace tilejit {
+
+using ir::Affine;
+using ir::BufferId;
+using ir::Extent;
+using ir::Op;
+using ir::Slice;
+using ir::Space;
+using ir::TileType;
+using ir::Value;
+
+Tile::Tile(const Geometry& geometry, ir::Builder& builder) : g(geometry), b(builder) {
+  const int mr = g.loops.mr;
+  const int nr = g.loops.nr;
+  const std::vector<Extent> per_group = {g.shape.panels, g.shape.groups, g.shape.panel};
+  const TileType column{Type::f32, {mr, 1, 1}};
+  ap_ = b.buffer("ap", Space::workspace, g.x, {g.rows(), g.digits * g.ap_columns});
+  if (g.has_c()) asum_ = b.buffer("asum", Space::workspace, Type::f32, {g.rows(), g.sums});
+  if (g.needs_activation_sums()) isum_ = b.buffer("isum", Space::workspace, Type::i32, {g.rows(), g.pieces});
+  if (g.p.dot == Dot::i8x2) ascale_ = b.buffer("ascale", Space::workspace, Type::f32, {g.rows(), g.pieces});
+  w_ = b.buffer("w", Space::global, g.p.weight_type(), {g.shape.panels, g.shape.blocks, g.shape.panel, g.layout.kk});
+  if (g.p.has_scales()) scale_ = channel("s", g.p.s, per_group, Type::f32);
+  if (g.p.zp == ZeroDomain::integer) zero_ = channel("z", Type::u8, per_group, Type::i32);
+  if (g.has_c()) offset_ = channel("c", g.p.s, per_group, Type::f32);
+  for (int d = 0; d < g.digits; ++d)
+    x_.push_back(b.tile(d == 0 ? "x" : "x" + std::to_string(d), {g.x, {mr, 1, g.depth}}));
+  if (!g.needs_no_unpacking()) u_ = b.tile("u", {g.u, {1, nr, g.depth}});
+  if (g.has_c()) row_sum_ = b.tile("a_sum", column);
+  if (g.needs_activation_sums()) row_isum_ = b.tile("a_isum", {Type::i32, column.shape});
+  if (g.p.dot == Dot::i8x2) row_scale_ = b.tile("a_scale", column);
+  if (g.p.has_integer_dot()) {
+    sum_ = b.tile("sum", {Type::f32, {mr, nr, 1}});
+    if (g.p.zp == ZeroDomain::integer) product_ = b.tile("z_sum", {Type::i32, {mr, nr, 1}});
+  }
+  for (int s = 0; s < g.layout.streams; ++s) streams_.push_back(stream_registers(static_cast<size_t>(s)));
+}
+
+Channel Tile::channel(const char* name, Type stored, std::vector<Extent> dims, Type used) {
+  Channel c;
+  c.buffer = b.buffer(name, Space::global, stored, std::move(dims));
+  c.stored = b.tile(std::string(name) + "_stored", {stored, {1, g.loops.nr, 1}});
+  c.used = stored == used ? c.stored : b.tile(std::string(name) + "_used", {used, {1, g.loops.nr, 1}});
+  return c;
+}
+
+Stream Tile::stream_registers(size_t stream) {
+  const ir::Shape shape{g.loops.mr, g.loops.nr, 1};
+  const TileType sums{Type::f32, shape};
+  const std::string suffix = stream > 0 ? std::to_string(stream) : "";
+  Stream r;
+  r.packed = b.tile("q" + suffix, {g.p.weight_type(), {1, g.loops.nr, g.layout.kk}});
+  if (zero_.buffer != BufferId::none)
+    r.zero = stream > 0 ? b.tile("z_used" + suffix, {Type::i32, {1, g.loops.nr, 1}}) : zero_.used;
+  for (int d = 0; d < g.digits; ++d) r.parts.push_back(b.tile((d == 0 ? "part" : "high") + suffix, {g.part, shape}));
+  const bool same = !g.adds_chunks() && g.part == Type::f32;
+  r.acc = same ? r.parts[0] : b.tile("acc" + suffix, sums);
+  r.total = g.ks > 1 ? b.tile("total" + suffix, sums) : r.acc;
+  return r;
+}
+
+Slice Tile::columns_of(size_t stream) const {
+  return {at.column + static_cast<int64_t>(stream) * g.layout.panel, g.loops.nr};
+}
+
+// --- sums
+
+void Tile::clear_totals() {
+  if (g.ks > 1)
+    for (const Stream& r : streams_) b.fill(r.total, 0);
+}
+
+void Tile::clear_accs() {
+  if (g.adds_chunks())
+    for (const Stream& r : streams_) b.fill(r.acc, 0);
+}
+
+/// The lowest digit's sum starts at -z * sum a where z is constant: dot steps then sum a * (u - z).
+void Tile::start_parts(const Affine& piece) {
+  if (!g.starts_at_zero()) b.load(row_isum_, isum_, {{at.row, g.loops.mr}, {piece}});
+  for (const Stream& r : streams_)
+    for (size_t d = 0; d < r.parts.size(); ++d) {
+      if (d == 0 && !g.starts_at_zero())
+        b.elementwise(Op::convert, r.parts[d], row_isum_);
+      else
+        b.fill(r.parts[d], 0);
+    }
+}
+
+void Tile::add_segment() {
+  if (g.ks > 1)
+    for (const Stream& r : streams_) b.elementwise(Op::add, r.total, r.total, r.acc);
+}
+
+// --- operands
+
+void Tile::load_channel(const Channel& c, std::vector<Slice> slices, bool clip) {
+  b.load(c.stored, c.buffer, std::move(slices), clip);
+  if (c.used != c.stored) b.elementwise(Op::convert, c.used, c.stored);
+}
+
+std::vector<Slice> Tile::scale_at(size_t stream, const Affine& scale) const {
+  return {{at.panel + static_cast<int64_t>(stream)}, {scale}, {at.column, g.loops.nr}};
+}
+
+void Tile::load_zeros(const Affine& scale) {
+  if (zero_.buffer == BufferId::none) return;
+  for (size_t s = 0; s < streams_.size(); ++s)
+    load_channel({zero_.buffer, zero_.stored, streams_[s].zero}, scale_at(s, scale), false);
+}
+
+void Tile::load_packed(const Affine& block) {
+  for (size_t s = 0; s < streams_.size(); ++s)
+    b.load(streams_[s].packed, w_,
+           {{at.panel + static_cast<int64_t>(s)}, {block}, {at.column, g.loops.nr}, {0, g.layout.kk}});
+}
+
+/// One prefetch for each cache line of the tile's words, `prefetch` bytes ahead in each panel.
+void Tile::prefetch(const Affine& block) {
+  if (g.loops.prefetch == 0) return;
+  const int64_t word_bits = int64_t{g.layout.kk} * bits_of(g.p.weight_type());
+  const int64_t block_bytes = g.layout.panel * word_bits / 8;
+  const auto line_columns = static_cast<int>(64 * 8 / word_bits);
+  for (int s = 0; s < g.layout.streams; ++s)
+    for (int column = 0; column < g.loops.nr; column += line_columns)
+      b.prefetch(
+          w_,
+          {{at.panel + s}, {block + ceil_div(g.loops.prefetch, block_bytes)}, {at.column + column}, {0, g.layout.kk}});
+}
+
+void Tile::load_x(const Affine& block, Step step) {
+  for (int d = 0; d < g.digits; ++d) {
+    const Affine column = block * g.layout.kk + Affine::of(step.j, g.shape.pair) + step.t + d * g.ap_columns;
+    b.load(x_[static_cast<size_t>(d)], ap_, {{at.row, g.loops.mr}, {column, g.depth}});
+  }
+}
+
+Value Tile::unpack(const Stream& stream, Step step) {
+  if (g.needs_no_unpacking()) return stream.packed;
+  const int lane = step.t * (g.layout.kk / g.shape.pair);
+  const bool subtracts = !g.p.has_integer_dot() && g.p.has_scales();
+  if (g.p.weight_type() == Type::f16)
+    b.elementwise(Op::convert, u_, stream.packed);
+  else if (subtracts && zero_.buffer != BufferId::none)
+    b.unpack_zero(u_, stream.packed, stream.zero, step.j, lane);
+  else
+    b.unpack(u_, stream.packed, step.j, lane, subtracts ? g.p.zero : 0);
+  return u_;
+}
+
+void Tile::dot(const Stream& stream, Value u) {
+  const Op op = g.p.has_integer_dot() ? Op::dot_i8 : g.p.dot == Dot::bf16 ? Op::dot_bf16 : Op::fma;
+  for (size_t d = 0; d < stream.parts.size(); ++d) b.elementwise(op, stream.parts[d], x_[d], u, stream.parts[d]);
+}
+
+// --- scales
+
+void Tile::scale_parts(const Affine& scale, const Affine& piece) {
+  if (!g.p.has_scales()) return;
+  if (zero_.buffer != BufferId::none && g.needs_activation_sums())
+    b.load(row_isum_, isum_, {{at.row, g.loops.mr}, {piece}});
+  if (g.p.dot == Dot::i8x2) b.load(row_scale_, ascale_, {{at.row, g.loops.mr}, {piece}});
+  for (size_t s = 0; s < streams_.size(); ++s) scale_stream(s, scale);
+}
+
+void Tile::scale_stream(size_t stream, const Affine& scale) {
+  const Stream& r = streams_[stream];
+  const Value sum = g.p.has_integer_dot() ? integer_sum(r) : r.parts[0];
+  load_channel(scale_, scale_at(stream, scale), false);
+  if (g.adds_chunks())
+    b.elementwise(Op::fma, r.acc, sum, scale_.used, r.acc);
+  else
+    b.elementwise(Op::mul, r.acc, sum, scale_.used);
+}
+
+Value Tile::integer_sum(const Stream& stream) {
+  const Value low = stream.parts[0];
+  if (g.digits == 2) {
+    b.shift(Op::shift_left, stream.parts[1], stream.parts[1], 8);
+    b.elementwise(Op::add, low, low, stream.parts[1]);
+  }
+  if (product_ != Value::none) {
+    b.elementwise(Op::mul, product_, row_isum_, stream.zero);
+    b.elementwise(Op::sub, low, low, product_);
+  }
+  b.elementwise(Op::convert, sum_, low);
+  if (g.p.dot == Dot::i8x2) b.elementwise(Op::mul, sum_, sum_, row_scale_);
+  return sum_;
+}
+
+void Tile::add_offsets(const Affine& scale, const Affine& sum) {
+  if (!g.has_c()) return;
+  b.load(row_sum_, asum_, {{at.row, g.loops.mr}, {sum}});
+  for (size_t s = 0; s < streams_.size(); ++s) {
+    load_channel(offset_, scale_at(s, scale), false);
+    b.elementwise(Op::fma, streams_[s].acc, row_sum_, offset_.used, streams_[s].acc);
+  }
+}
+
+}  // namespace tilejit

@@ -1,0 +1,87 @@
+// One register tile of the gemm kernel: mr rows by nr channels of each stream. What is computed on it is here, step by step;
+// the order of the steps, and where sums wait in between, is gemm.cpp's.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "ir/builder.h"
+#include "jit/linear/geometry.h"
+
+namespace tilejit {
+
+/// Where a register tile stands: its first row, the panel of its first stream, its first channel in each panel.
+struct Position {
+  ir::Affine row, panel, column;
+};
+
+/// A dot step of a word: of the `pair` k at place `j` a step of smaller depth takes number t.
+struct Step {
+  ir::Value j;
+  int t;
+};
+
+/// A stored value per channel (scale, zero point, c, bias) and its register in the type it is used in.
+struct Channel {
+  ir::BufferId buffer = ir::BufferId::none;
+  ir::Value stored = ir::Value::none;
+  ir::Value used = ir::Value::none;
+};
+
+/// The registers of one stream: its packed words and zero points, and its sums of the piece (one for each digit of the
+/// activations), of the segment, of all segments.
+struct Stream {
+  ir::Value packed = ir::Value::none;
+  ir::Value zero = ir::Value::none;
+  std::vector<ir::Value> parts;
+  ir::Value acc = ir::Value::none;
+  ir::Value total = ir::Value::none;
+};
+
+class Tile {
+ public:
+  Tile(const Geometry& geometry, ir::Builder& builder);
+
+  Position at;
+  const std::vector<Stream>& streams() const { return streams_; }
+  /// Columns of a scratch buffer that holds the streams side by side, at this tile.
+  ir::Slice columns_of(size_t stream) const;
+
+  void clear_totals();
+  void clear_accs();
+  void load_zeros(const ir::Affine& scale);
+  /// The sums of a piece, before its first dot step.
+  void start_parts(const ir::Affine& piece);
+  void load_packed(const ir::Affine& block);
+  void prefetch(const ir::Affine& block);
+  void load_x(const ir::Affine& block, Step step);
+  /// The weights of a dot step, u - z (u for integer dots), exact; the register that holds them.
+  ir::Value unpack(const Stream& stream, Step step);
+  ir::Value unpacked() const { return u_; }
+  void dot(const Stream& stream, ir::Value u);
+  /// acc += the scaled sum of a piece.
+  void scale_parts(const ir::Affine& scale, const ir::Affine& piece);
+  /// acc = fma(A, c, acc), when c exists, behind the last piece of a chunk.
+  void add_offsets(const ir::Affine& scale, const ir::Affine& sum);
+  void add_segment();
+
+ private:
+  Channel channel(const char* name, Type stored, std::vector<ir::Extent> dims, Type used);
+  Stream stream_registers(size_t stream);
+  void load_channel(const Channel& c, std::vector<ir::Slice> slices, bool clip);
+  std::vector<ir::Slice> scale_at(size_t stream, const ir::Affine& scale) const;
+  void scale_stream(size_t stream, const ir::Affine& scale);
+  /// The exact integer sum of a piece as f32, for i8x2 in the scale of the piece.
+  ir::Value integer_sum(const Stream& stream);
+
+  const Geometry& g;
+  ir::Builder& b;
+  ir::BufferId ap_, asum_ = ir::BufferId::none, isum_ = ir::BufferId::none, ascale_ = ir::BufferId::none, w_;
+  Channel scale_, zero_, offset_;
+  std::vector<ir::Value> x_;  // by digit
+  ir::Value u_ = ir::Value::none, sum_ = ir::Value::none, row_sum_ = ir::Value::none, row_isum_ = ir::Value::none,
+            row_scale_ = ir::Value::none, product_ = ir::Value::none;
+  std::vector<Stream> streams_;
+};
+
+}  // namespace tilejit
