@@ -10,9 +10,10 @@ constexpr int panel_vectors[] = {1, 2, 3, 4, 6, 8, 12, 16};
 constexpr int tile_vectors[] = {1, 2, 3, 4, 6, 8, 12, 16};
 constexpr int stream_counts[] = {1, 2, 4, 8};
 constexpr int tile_rows[] = {1, 2, 3, 4, 5, 6, 8, 10, 12, 14};
-// expand=inplace.
+// expand=inplace. Rows of a task are rounded up to whole tiles, 0: all of m.
 constexpr int unrolls[] = {1, 2, 4};
 constexpr int prefetch_bytes[] = {0, 1024, 4096};
+constexpr int task_rows[] = {0, 64};
 // expand=panel: the expanded block as a share of L2 (0: all of k), and the rows that use it, rounded up to whole tiles.
 constexpr int block_shares[] = {0, 8, 4, 2};
 constexpr int block_rows[] = {64, 256, 1024};
@@ -22,9 +23,11 @@ int64_t round_up(int64_t value, int64_t unit) { return (value + unit - 1) / unit
 /// k of an expanded block that fills 1/share of L2; 0 where that is all of k.
 int block_k(const Problem& problem, const Layout& layout, const TargetFacts& target, int share) {
   if (share == 0) return 0;
-  const int64_t element = problem.dot == Dot::bf16 ? 2 : 4;
-  const int64_t k = target.l2_bytes / share / (layout.panel * element) / layout.kk * layout.kk;
-  return k >= problem.k ? 0 : static_cast<int>(std::max<int64_t>(k, layout.kk));
+  constexpr int64_t unit = 128;  // of what every dot takes
+  const int64_t element = problem.has_integer_dot() ? 1 : problem.dot == Dot::bf16 ? 2 : 4;
+  const int64_t row_bytes = int64_t{layout.panel} * layout.streams * element;
+  const int64_t k = std::max(target.l2_bytes / share / row_bytes / unit * unit, unit);
+  return k >= problem.k ? 0 : static_cast<int>(k);
 }
 
 class Space {
@@ -46,14 +49,19 @@ class Space {
   }
 
  private:
+  /// Segments as tasks (split=1) have no meaning where there is one.
   void add_inplace(Loops loops) {
     loops.expand = Expand::inplace;
-    for (const int unroll : unrolls)
-      for (const int bytes : prefetch_bytes) {
-        loops.unroll = unroll;
-        loops.prefetch = bytes;
-        add(loops);
-      }
+    for (int split = 0; split <= (problem_.ks > 1 ? 1 : 0); ++split)
+      for (const int rows : task_rows)
+        for (const int unroll : unrolls)
+          for (const int bytes : prefetch_bytes) {
+            loops.split = split;
+            loops.mc = static_cast<int>(round_up(rows, loops.mr));
+            loops.unroll = unroll;
+            loops.prefetch = bytes;
+            add(loops);
+          }
   }
 
   void add_panel(Loops loops) {
@@ -89,7 +97,7 @@ std::vector<Layout> candidate_layouts(const Problem& resolved, const TargetFacts
     const int panel = vectors * target.lanes;
     if (panel > round_up(resolved.n, target.lanes)) break;
     for (const int streams : stream_counts)
-      layouts.push_back({.panel = panel, .kk = 32 / resolved.weight_bits(), .streams = streams});
+      layouts.push_back({.panel = panel, .kk = resolved.packed_k(), .streams = streams});
   }
   return layouts;
 }

@@ -22,7 +22,7 @@ std::string_view take_word(std::string_view& text) {
 Problem without_details(Problem problem) {
   const bool pairs = problem.has(Epilogue::swiglu);
   problem.m = Problem::any_m;
-  problem.zero = 1 << (problem.weight_bits() - 1);
+  if (problem.has_scales()) problem.zero = 1 << (problem.weight_bits() - 1);
   problem.perm = false;
   problem.epilogue.clear();
   if (pairs) problem.epilogue.push_back(Epilogue::swiglu);

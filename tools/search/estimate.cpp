@@ -29,13 +29,15 @@ double estimate_cycles(const Problem& resolved, const Schedule& schedule, const 
   const bool is_expanded = loops.expand == Expand::panel;
   const double vectors = static_cast<double>(shape.panels) * ceil_div(layout.panel, target.lanes);
   const double tile_vectors = ceil_div(loops.nr, target.lanes) * layout.streams;
-  const double steps = static_cast<double>(shape.padded_k) / (resolved.dot == Dot::bf16 ? 2 : 1);
+  const int depth = resolved.has_integer_dot() ? 4 : resolved.dot == Dot::bf16 ? 2 : 1;  // k of a dot step
+  const double digits = resolved.dot == Dot::i8x2 ? 2 : 1;
+  const double steps = static_cast<double>(shape.padded_k) / depth;
   const double tiles = ceil_div(m, loops.mr);
 
-  const double chains = loops.mr * tile_vectors;
+  const double chains = loops.mr * tile_vectors * digits;
   const double rate = std::min<double>(target.fma_per_cycle, chains / target.fma_latency);
-  const double dot = tiles * loops.mr * vectors * steps / rate;
-  const double loads = tiles * loops.mr * vectors / tile_vectors * steps / loads_per_cycle;
+  const double dot = tiles * loops.mr * vectors * steps * digits / rate;
+  const double loads = tiles * loops.mr * vectors / tile_vectors * steps * digits / loads_per_cycle;
 
   const double times = is_expanded ? ceil_div(m, loops.mc) : tiles;
   const double operations = (resolved.zp == ZeroDomain::integer ? 3 : 2) + (is_expanded ? 2 : 0);
