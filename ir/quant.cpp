@@ -12,6 +12,7 @@ constexpr QuantFormat word_format(std::string_view name, Packing packing, ZeroPa
           .zeros = zeros,
           .has_4_bits = true,
           .has_8_bits = has_8_bits,
+          .is_dense = false,
           .is_signed = packing == Packing::row_bytes,
           .has_centre_zero = true,
           .has_offsets = false,
@@ -28,6 +29,7 @@ constexpr QuantFormat block_format(std::string_view name, Packing packing, int b
           .zeros = ZeroPacking::none,
           .has_4_bits = bits == 4,
           .has_8_bits = bits == 8,
+          .is_dense = false,
           .is_signed = bits == 8,
           .has_centre_zero = !has_offsets,
           .has_offsets = has_offsets,
@@ -35,6 +37,22 @@ constexpr QuantFormat block_format(std::string_view name, Packing packing, int b
           .scale_type = scale_type,
           .group = 32,
           .block = block};
+}
+
+constexpr QuantFormat dense_format(std::string_view name, Packing packing) {
+  return {.name = name,
+          .packing = packing,
+          .zeros = ZeroPacking::none,
+          .has_4_bits = false,
+          .has_8_bits = false,
+          .is_dense = true,
+          .is_signed = false,
+          .has_centre_zero = false,
+          .has_offsets = false,
+          .scales = ScaleLayout::absent,
+          .scale_type = std::nullopt,
+          .group = 0,
+          .block = {}};
 }
 
 // clang-format off
@@ -48,6 +66,7 @@ constexpr std::array rows = {
     block_format("gguf q4_1", Packing::q4_1, 4, true,  Type::f16, {.k = 32,  .bytes = 20,  .header = 4,  .chunk_bytes = 16}),
     block_format("gguf q8_0", Packing::q8_0, 8, false, Type::f16, {.k = 32,  .bytes = 34,  .header = 2,  .chunk_bytes = 32}),
     block_format("gguf q4_k", Packing::q4_k, 4, true,  Type::f32, {.k = 256, .bytes = 144, .header = 16, .chunk_bytes = 32}),
+    dense_format("dense", Packing::row_floats),
 };
 // clang-format on
 

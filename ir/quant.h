@@ -18,6 +18,7 @@ enum class ScaleLayout : uint8_t {
   groups_by_channels,  // [G, N]
   channels_by_groups,  // [N, G], [N, 1], or one value for the tensor
   in_blocks,           // beside the integers
+  absent,              // the weights are floats
 };
 
 /// Where the integers of a blocked row lie: `k` weights take `bytes` bytes, of which the first `header` hold scales. The rest
@@ -36,6 +37,7 @@ struct QuantFormat {
   ZeroPacking zeros;  // of files with stored zero points; none: the format has none
   bool has_4_bits;
   bool has_8_bits;
+  bool is_dense;         // floats of 16 or 32 bits, which count as 16
   bool is_signed;        // stored q = u - 2^(bits-1)
   bool has_centre_zero;  // the constant z is 2^(bits-1), else 0
   bool has_offsets;      // w = (u - z) * s + c with a stored c
@@ -44,7 +46,9 @@ struct QuantFormat {
   int64_t group;                   // 0: the file says
   BlockLayout block;               // ggml formats only
 
-  bool has_bits(int bits) const { return (bits == 4 && has_4_bits) || (bits == 8 && has_8_bits); }
+  bool has_bits(int bits) const {
+    return (bits == 4 && has_4_bits) || (bits == 8 && has_8_bits) || (bits == 16 && is_dense);
+  }
   int constant_zero(int bits) const { return has_centre_zero ? 1 << (bits - 1) : 0; }
 };
 

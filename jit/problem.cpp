@@ -272,6 +272,11 @@ int Problem::packed_k() const {
   return 32 / weight_bits();
 }
 
+int64_t Problem::columns_at(Epilogue e) const {
+  const auto at = std::find(epilogue.begin(), epilogue.end(), e);
+  return std::find(epilogue.begin(), at, Epilogue::swiglu) == at ? n : out_columns();
+}
+
 bool Problem::has(Epilogue e) const { return std::find(epilogue.begin(), epilogue.end(), e) != epilogue.end(); }
 
 std::string_view to_string(Scheme scheme) { return name_of<Scheme>(scheme_names, scheme); }

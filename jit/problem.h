@@ -59,6 +59,8 @@ struct Problem {
   bool has_scales() const { return scheme != Scheme::w16a16; }
   /// Columns of out: n, or n / 2 behind swiglu.
   int64_t out_columns() const { return has(Epilogue::swiglu) ? n / 2 : n; }
+  /// Columns of the operand of an epilogue op: n, or n / 2 behind swiglu.
+  int64_t columns_at(Epilogue e) const;
   /// Scales along k: 1 for group -1, else ceil(k / group).
   int64_t groups() const { return group == -1 ? 1 : (k + group - 1) / group; }
   bool has(Epilogue e) const;

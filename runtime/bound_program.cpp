@@ -49,7 +49,7 @@ struct BoundProgram::KernelCall {
       if (patch.operand == Operand::workspace)
         argument.data = workspace[patch.workspace];
       else
-        argument = patch.operand == Operand::a ? call.a : call.out;
+        argument = call.matrices[static_cast<size_t>(patch.operand)];
     }
   }
   KernelCall(const KernelCall&) = delete;
@@ -98,7 +98,7 @@ BoundProgram::BoundKernel BoundProgram::bind(const Kernel& kernel, const PackedW
     const Parameter& parameter = parameters[i];
     if (parameter.operand == Operand::w) bound.is_gemm = true;
     const bool is_workspace = parameter.operand == Operand::workspace;
-    if (is_workspace || parameter.operand == Operand::a || parameter.operand == Operand::out)
+    if (is_workspace || static_cast<size_t>(parameter.operand) < CallOperands::matrix_count)
       bound.patches[bound.patch_count++] = {parameter.operand, static_cast<uint8_t>(i),
                                             static_cast<uint8_t>(is_workspace ? parameter.workspace : 0)};
     else

@@ -19,10 +19,10 @@
 
 namespace tilejit {
 
-/// What a call brings.
+/// What a call brings: `matrices` by Operand (a, out, mul, residual), null where the epilogue names none.
 struct CallOperands {
-  BufferArg a;
-  BufferArg out;
+  static constexpr size_t matrix_count = static_cast<size_t>(Operand::residual) + 1;
+  std::array<BufferArg, matrix_count> matrices;
   int64_t m = 0;
   std::byte* workspace = nullptr;  // of BoundProgram::workspace_bytes(m, threads); null: the thread's arena
 };

@@ -1,14 +1,29 @@
 #include <tilejit/linear.h>
 
+#include "ir/quant.h"
 #include "jit/problem.h"
 
 namespace tilejit {
 
+namespace {
+
+Scheme scheme_of(const Weights& w) {
+  if (quant_format_of(w.packing).is_dense) return Scheme::w16a16;
+  if (w.activation_bits == 8) return w.bits == 4 ? Scheme::w4a8 : Scheme::w8a8;
+  return w.bits == 4 ? Scheme::w4a16 : Scheme::w8a16;
+}
+
+/// The key z is the constant, which dense weights do not have; stored zero points leave it at its default.
+int constant_zero(const Weights& w, const Problem& problem) {
+  if (problem.scheme == Scheme::w16a16) return 0;
+  return problem.zp == ZeroDomain::integer ? 1 << (w.bits - 1) : w.zero;
+}
+
+}  // namespace
+
 std::string describe(const Weights& w, Type a) {
-  const bool four = w.bits == 4;
   Problem problem;
-  problem.scheme =
-      w.activation_bits == 8 ? (four ? Scheme::w4a8 : Scheme::w8a8) : (four ? Scheme::w4a16 : Scheme::w8a16);
+  problem.scheme = scheme_of(w);
   problem.n = w.n;
   problem.k = w.k;
   problem.a = a;
@@ -17,8 +32,7 @@ std::string describe(const Weights& w, Type a) {
   problem.zp = w.has_offsets()                       ? ZeroDomain::floating
                : w.zero_packing == ZeroPacking::none ? ZeroDomain::none
                                                      : ZeroDomain::integer;
-  // The key z is the constant; stored zero points leave it at its default.
-  problem.zero = problem.zp == ZeroDomain::integer ? 1 << (w.bits - 1) : w.zero;
+  problem.zero = constant_zero(w, problem);
   problem.s = w.scale_type();
   problem.perm = !w.perm.empty();
   if (!w.bias.empty()) {

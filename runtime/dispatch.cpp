@@ -29,22 +29,30 @@ Result<void> check_stride(std::string_view name, std::string_view matrix, int64_
 
 bool is_aligned(const void* workspace) { return reinterpret_cast<uintptr_t>(workspace) % ArenaLease::alignment == 0; }
 
+/// An operand that the call gives exactly when the epilogue names it.
+Result<void> check_operand(std::string_view name, const void* data, std::string_view stride_name, int64_t stride,
+                           Epilogue epilogue, const Problem& problem, int64_t m) {
+  if (!problem.has(epilogue)) {
+    if (data == nullptr) return {};
+    return invalid(fmt::format("{} is given, but the epilogue of '{}' does not name it", name, print_problem(problem)));
+  }
+  if (data == nullptr) return invalid(fmt::format("{} is null, but the epilogue names it", name));
+  const int64_t columns = problem.columns_at(epilogue);
+  return check_stride(stride_name, name, stride, columns == problem.n ? "n" : "n/2", columns, problem.out, m);
+}
+
 Result<void> check_call(const LinearCall& call, const Problem& problem) {
   TRY(check_rows(call.m));
   if (call.a == nullptr || call.out == nullptr)
     return invalid(fmt::format("{} is null", call.a == nullptr ? "a" : "out"));
   TRY(check_stride("lda", "a", call.lda, "k", problem.k, problem.a, call.m));
-  TRY(check_stride("ldo", "out", call.ldo, "n", problem.n, problem.out, call.m));
+  TRY(check_stride("ldo", "out", call.ldo, problem.has(Epilogue::swiglu) ? "n/2" : "n", problem.out_columns(),
+                   problem.out, call.m));
+  TRY(check_operand("mul", call.mul, "ldmul", call.ldmul, Epilogue::mul, problem, call.m));
+  TRY(check_operand("residual", call.residual, "ldres", call.ldres, Epilogue::residual, problem, call.m));
   if (!is_aligned(call.workspace))
     return invalid(fmt::format("workspace {} is not {}-byte aligned", fmt::ptr(call.workspace), ArenaLease::alignment));
   return {};
-}
-
-/// A call that check_call accepts, told by a few comparisons: strides and m so small that no byte count overflows.
-bool is_plain(const LinearCall& call, const Problem& problem) {
-  constexpr int64_t small = int64_t{1} << 28;
-  return call.m >= 1 && call.m <= small && call.a != nullptr && call.out != nullptr && call.lda >= problem.k &&
-         call.lda <= small && call.ldo >= problem.n && call.ldo <= small && is_aligned(call.workspace);
 }
 
 }  // namespace
@@ -58,11 +66,20 @@ Dispatch::Dispatch(Problem problem, const std::vector<Schedule>& schedules, Pack
                    Compile compile)
     : problem_(std::move(problem)), packed_(std::move(packed)), threads_(std::move(threads)),
       compile_(std::move(compile)), a_bytes_(bytes_of(problem_.a, 1)), out_bytes_(bytes_of(problem_.out, 1)),
-      ranges_(schedules.size()) {
+      out_columns_(problem_.out_columns()),
+      takes_operands_(problem_.has(Epilogue::mul) || problem_.has(Epilogue::residual)), ranges_(schedules.size()) {
   for (size_t i = 0; i < schedules.size(); ++i) {
     if (i > 0) limits_.push_back(schedules[i - 1].loops.m_hi);
     ranges_[i].schedule = schedules[i];
   }
+}
+
+/// A call that check_call accepts, told by a few comparisons: strides and m so small that no byte count overflows.
+bool Dispatch::is_plain(const LinearCall& call) const {
+  constexpr int64_t small = int64_t{1} << 28;
+  return call.m >= 1 && call.m <= small && call.a != nullptr && call.out != nullptr && call.lda >= problem_.k &&
+         call.lda <= small && call.ldo >= out_columns_ && call.ldo <= small && is_aligned(call.workspace) &&
+         !takes_operands_ && call.mul == nullptr && call.residual == nullptr;
 }
 
 Dispatch::Range& Dispatch::range_of(int64_t m) const {
@@ -99,15 +116,17 @@ Result<int64_t> Dispatch::workspace_bytes(int64_t m, int threads) const {
 }
 
 Result<void> Dispatch::run(const LinearCall& call) const {
-  if (!is_plain(call, problem_)) TRY(check_call(call, problem_));
+  if (!is_plain(call)) TRY(check_call(call, problem_));
   const Threads& used = call.threads != nullptr ? *call.threads : threads_;
   const int count = used.max_threads > 0 ? used.max_threads : TRY(thread_count(used));
   Range& range = range_of(call.m);
   const BoundProgram* ready = range.ready.load(std::memory_order_acquire);
   if (ready == nullptr) ready = TRY(compile_range(range));
-  // Kernels only read `a`; a buffer argument has one pointer type for both directions.
-  return ready->run({.a = {const_cast<void*>(call.a), call.lda * a_bytes_},
-                     .out = {call.out, call.ldo * out_bytes_},
+  // Kernels write to `out` only; a buffer argument has one pointer type for both directions.
+  return ready->run({.matrices = {{{const_cast<void*>(call.a), call.lda * a_bytes_},
+                                   {call.out, call.ldo * out_bytes_},
+                                   {const_cast<void*>(call.mul), call.ldmul * out_bytes_},
+                                   {const_cast<void*>(call.residual), call.ldres * out_bytes_}}},
                      .m = call.m,
                      .workspace = static_cast<std::byte*>(call.workspace)},
                     used, count);

@@ -44,6 +44,7 @@ class Dispatch {
     std::unique_ptr<const BoundProgram> program;  // what `ready` points to; written once, under the mutex
   };
 
+  bool is_plain(const LinearCall& call) const;
   Range& range_of(int64_t m) const;
   Result<const BoundProgram*> program(Range& range) const;
   Result<const BoundProgram*> compile_range(Range& range) const;
@@ -52,8 +53,10 @@ class Dispatch {
   const PackedWeights packed_;
   const Threads threads_;
   const Compile compile_;
-  const int64_t a_bytes_;
-  const int64_t out_bytes_;
+  const int64_t a_bytes_;    // of an element
+  const int64_t out_bytes_;  // of an element of out, mul and residual
+  const int64_t out_columns_;
+  const bool takes_operands_;          // the epilogue names mul or residual
   std::vector<int64_t> limits_;        // the last m of each range but the last one
   mutable std::vector<Range> ranges_;  // as many from the start: a Range never moves
 };

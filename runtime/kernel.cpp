@@ -33,7 +33,8 @@ std::vector<TaskLoop> find_task_loops(const ir::Kernel& kernel) {
 }
 
 Operand operand_of(const ir::Buffer& buffer) {
-  static constexpr std::array<std::string_view, operand_count> names{"a", "out", "perm", "w", "s", "z", "c", "bias"};
+  static constexpr std::array<std::string_view, operand_count> names{"a", "out", "mul", "residual", "perm",
+                                                                     "w", "s",   "z",   "c",        "bias"};
   if (buffer.space == ir::Space::workspace) return Operand::workspace;
   const auto* found = std::find(names.begin(), names.end(), buffer.name);
   CHECK(found != names.end(), "a global buffer that a linear layer does not have: " + buffer.name);
@@ -92,7 +93,7 @@ TaskGrid Kernel::grid(int64_t m) const {
 Result<void> Kernel::run_task(const TaskGrid& grid, int64_t id, const BufferArg* buffers, int64_t m,
                               void* scratch) const {
   const auto task = grid.task(id);
-  if (entry_ == nullptr) return interpreted_(buffers, m, task.data());
+  if (entry_ == nullptr) return interpreted_(buffers, m, task.data(), scratch);
   entry_(buffers, m, task.data(), scratch);
   return {};
 }

@@ -24,7 +24,7 @@
 namespace tilejit {
 
 /// The memory behind a parameter buffer of a linear layer's kernels, by the buffer's name; `workspace` by its index.
-enum class Operand : uint8_t { a, out, perm, w, s, z, c, bias, workspace };
+enum class Operand : uint8_t { a, out, mul, residual, perm, w, s, z, c, bias, workspace };
 constexpr size_t operand_count = static_cast<size_t>(Operand::workspace);
 
 struct Parameter {
@@ -96,7 +96,7 @@ class Kernel {
   ExecMemory code_;
   GdbSymbol gdb_;          // after code_: withdrawn before the code is unmapped
   Entry entry_ = nullptr;  // null: interpreted
-  std::function<Result<void>(const BufferArg*, int64_t m, const int64_t* task)> interpreted_;
+  Interpreted interpreted_;
   int64_t scratch_bytes_ = 0;
 };
 

@@ -25,6 +25,11 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
+std::string_view device_of(const LinearInfo& info) {
+  if (info.target == "ref") return "interpreted";
+  return info.device == Device::emulated ? "emulated" : "native";
+}
+
 /// TILEJIT_VERBOSE=dispatch: one line per Linear, so that nobody has to guess what runs.
 void print_created(const std::string& layer, const LinearInfo& info, double create_seconds) {
   std::string schedules;
@@ -32,7 +37,7 @@ void print_created(const std::string& layer, const LinearInfo& info, double crea
   fmt::print(
       stderr,
       "tilejit: layer '{}': {} target={} device={} schedules {}:{} packed {} bytes in {:.3f} s, created in {:.3f} s\n",
-      layer, info.problem, info.target, info.device, info.schedule_origin, schedules, info.packed_bytes,
+      layer, info.problem, info.target, device_of(info), info.schedule_origin, schedules, info.packed_bytes,
       info.pack_seconds, create_seconds);
 }
 
@@ -45,10 +50,12 @@ Error with_layer(const Weights& weights, Error error) {
 
 /// What a call must at least read: weights, scales (and c) as stored, zero points of as many bits as the weights.
 int64_t information_bytes(const Problem& p) {
+  const Type weight = p.weight_type();
+  if (!p.has_scales()) return bytes_of(weight, p.n * p.k);
   const int64_t values = p.groups() * p.n;
   const int64_t floats = p.zp == ZeroDomain::floating ? 2 * values : values;
-  const int64_t zeros = p.zp == ZeroDomain::integer ? values * p.weight_bits() / 8 : 0;
-  return p.n * p.k * p.weight_bits() / 8 + bytes_of(p.s, floats) + zeros;
+  const int64_t zeros = p.zp == ZeroDomain::integer ? bytes_of(weight, values) : 0;
+  return bytes_of(weight, p.n * p.k) + bytes_of(p.s, floats) + zeros;
 }
 
 Result<const Target*> find_executing_target(std::string_view name) {
@@ -107,7 +114,7 @@ Result<std::unique_ptr<Linear::State>> Linear::State::make(std::string_view line
   auto state = std::make_unique<State>();
   state->info = {.problem = print_problem(problem),
                  .target = facts.name,
-                 .device = facts.name == "ref" ? "interpreted" : "native",
+                 .device = options.device,
                  .schedules = {},
                  .tuned = choice.tuned,
                  .schedule_origin = choice.origin,

@@ -1,9 +1,9 @@
 // Packing: the weights of a checkpoint, whatever their format, in the order that kernels read them (PackedShape):
-//   w    u4 [panels, blocks, panel, kk]   nibble order within a 32-bit word: build_linear.h
-//   s, c [panels, groups, panel]          in the problem's scale type, bits unchanged
-//   z    u8 [panels, groups, panel]       zp=int only
-//   perm i32 [k], bias [n]                as they are
-// Padding (channels past n, k past the end of a group) is nibble 0 with scale 0. All operands lie in one mapping that asks
+//   w    u4, u8 or floats [panels, blocks, panel, kk]   order within a word: build_linear.h
+//   s, c [panels, groups, panel]                        in the problem's scale type, bits unchanged; not for dense weights
+//   z    u8 [panels, groups, panel]                     zp=int only
+//   perm i32 [k], bias [n]                              as they are
+// Padding (columns without a channel, k past the end of a group) is 0 with scale 0. All operands lie in one mapping that asks
 // for huge pages and has its pages before the panels are packed in parallel.
 #pragma once
 
@@ -18,24 +18,9 @@
 #include "jit/problem.h"
 #include "jit/schedule.h"
 #include "runtime/kernel.h"
+#include "runtime/mapping.h"
 
 namespace tilejit {
-
-/// One private mapping, zero until written, aligned to its pages.
-class Mapping {
- public:
-  /// `resource` when the memory is not there. From 2 MiB on it is aligned to, and asks for, huge pages.
-  static Result<Mapping> create(int64_t bytes);
-  Mapping() = default;
-  Mapping(Mapping&& other) noexcept;
-  Mapping& operator=(Mapping&& other) noexcept;
-  ~Mapping();
-  std::byte* data() const { return data_; }
-
- private:
-  std::byte* data_ = nullptr;
-  size_t bytes_ = 0;
-};
 
 struct PackedWeights {
   Mapping memory;

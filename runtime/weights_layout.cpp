@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "ir/check.h"
 #include "ir/quant.h"
 
 namespace tilejit {
@@ -49,6 +50,7 @@ WordRun word_run(const Weights& w, int64_t k) {
     case Packing::q4_1:
     case Packing::q8_0:
     case Packing::q4_k: return bytes_run(w, k, quant_format_of(w.packing).block);
+    case Packing::row_floats: CHECK(false, "dense weights are floats: they have no integers to read");
   }
   return {};
 }
@@ -59,6 +61,7 @@ int64_t row_bytes(const Weights& w) {
     case Packing::n_words_awq: return w.n / 8 * 4;
     case Packing::row_words: return ceil_div(w.k * w.bits, 32) * 4;
     case Packing::row_bytes: return w.k;
+    case Packing::row_floats: return bytes_of(w.data_type, w.k);
     case Packing::q4_0:
     case Packing::q4_1:
     case Packing::q8_0:
@@ -75,7 +78,8 @@ int64_t data_bytes(const Weights& w) {
     case Packing::k_words: return w.k * w.bits % 32 == 0 ? w.k * w.bits / 32 * row_bytes(w) : -1;
     case Packing::n_words_awq: return w.n % 8 == 0 ? w.k * row_bytes(w) : -1;
     case Packing::row_words:
-    case Packing::row_bytes: return w.n * row_bytes(w);
+    case Packing::row_bytes:
+    case Packing::row_floats: return w.n * row_bytes(w);
     case Packing::q4_0:
     case Packing::q4_1:
     case Packing::q8_0:

@@ -26,9 +26,10 @@ Result<void> check_shape(const Weights& w) {
     return bad(w, "n={} k={} are not sizes from 1 to 2^30 with n*k up to 2^40", w.n, w.k);
   if (!format.has_bits(w.bits))
     return bad(w, "bits={} does not fit the packing of {}; it has {}", w.bits, format.name,
-               !format.has_8_bits  ? "4"
-               : format.has_4_bits ? "4 and 8"
-                                   : "8");
+               format.is_dense      ? "16"
+               : !format.has_8_bits ? "4"
+               : format.has_4_bits  ? "4 and 8"
+                                    : "8");
   if (w.activation_bits != 8 && w.activation_bits != 16)
     return bad(w, "activation_bits={} is neither 8 nor 16", w.activation_bits);
   if (w.group != -1 && w.group < 1) return bad(w, "group={} is neither -1 nor a count of weights", w.group);
@@ -52,7 +53,20 @@ Result<void> check_sizes(const Weights& w) {
   return {};
 }
 
-Result<void> check_quantization(const Weights& w) {
+/// Dense weights are their own values: nothing scales or moves them.
+Result<void> check_dense(const Weights& w) {
+  if (!is_float(w.data_type))
+    return bad(w, "dense weights have type {}; f32, bf16 and f16 are read", to_string(w.data_type));
+  if (w.scales.data != nullptr || w.offsets.data != nullptr || w.zero_packing != ZeroPacking::none)
+    return bad(w, "dense weights have no scales, offsets or zero points; leave them out");
+  if (w.group != -1) return bad(w, "group={}, but dense weights have no groups; leave it at -1", w.group);
+  if (w.activation_bits != 16)
+    return bad(w, "activation_bits={}, but dense weights meet activations of 16", w.activation_bits);
+  if (!w.perm.empty()) return bad(w, "dense weights have no perm");
+  return {};
+}
+
+Result<void> check_scales(const Weights& w) {
   const bool in_blocks = quant_format_of(w.packing).scales == ScaleLayout::in_blocks;
   if (in_blocks && (w.scales.data != nullptr || w.offsets.data != nullptr))
     return bad(w, "scales and offsets lie inside the blocks of this packing; leave their data null");
@@ -65,8 +79,14 @@ Result<void> check_quantization(const Weights& w) {
       return bad(w, "{} have type {}, the scales {}", field, to_string(matrix->type), to_string(w.scales.type));
     if (matrix->group_stride < 0 || matrix->channel_stride < 0) return bad(w, "{} have a negative stride", field);
   }
+  return {};
+}
+
+Result<void> check_quantization(const Weights& w) {
   if (!w.bias.empty() && !is_float(w.bias_type))
     return bad(w, "bias has type {}; f32, bf16 and f16 are read", to_string(w.bias_type));
+  if (quant_format_of(w.packing).is_dense) return check_dense(w);
+  TRY(check_scales(w));
   if (w.zero_packing == ZeroPacking::none && (w.zero < 0 || w.zero > 1 << w.bits))
     return bad(w, "zero={} is not from 0 to 2^{}", w.zero, w.bits);
   if (w.zero_packing != ZeroPacking::none && w.has_offsets())
@@ -92,15 +112,33 @@ Result<void> check_permutation(const Weights& w) {
 /// The exponent bits of a float; all ones when it is not finite.
 uint32_t exponent_mask(Type type) { return type == Type::f32 ? 0x7f800000u : type == Type::bf16 ? 0x7f80u : 0x7c00u; }
 
+// Runs of a fixed length, without a way out of the middle, are what the compiler turns into vector instructions.
+constexpr int64_t run_length = 2048;
+
+template <typename T>
+bool is_finite(const std::byte* value, T exponent) {
+  T bits;
+  std::memcpy(&bits, value, sizeof bits);
+  return (bits & exponent) != exponent;
+}
+
+template <typename T>
+bool is_finite_run(const std::byte* values, T exponent) {
+  T any = 0;
+  for (int64_t i = 0; i < run_length; ++i)
+    any = static_cast<T>(any | (is_finite<T>(values + i * static_cast<int64_t>(sizeof(T)), exponent) ? 0 : 1));
+  return any == 0;
+}
+
 /// Index of the first of `count` values that is not finite, -1 when all are.
 template <typename T>
 int64_t find_not_finite(const std::byte* values, int64_t count, int64_t stride, Type type) {
-  const uint32_t exponent = exponent_mask(type);
-  for (int64_t i = 0; i < count; ++i) {
-    T bits;
-    std::memcpy(&bits, values + i * stride * static_cast<int64_t>(sizeof(T)), sizeof(T));
-    if ((bits & exponent) == exponent) return i;
-  }
+  constexpr auto bytes = static_cast<int64_t>(sizeof(T));
+  const auto exponent = static_cast<T>(exponent_mask(type));
+  int64_t i = 0;
+  while (stride == 1 && i + run_length <= count && is_finite_run<T>(values + i * bytes, exponent)) i += run_length;
+  for (; i < count; ++i)
+    if (!is_finite<T>(values + i * stride * bytes, exponent)) return i;
   return -1;
 }
 
@@ -149,15 +187,27 @@ Result<void> check_floats(const Weights& w) {
   TRY(check_blocks(w));
   const int64_t at = w.bias.empty() ? -1 : find_not_finite(w.bias.data(), w.n, 1, w.bias_type);
   if (at >= 0) return bad(w, "the bias of channel {} is not finite", at);
+  if (!quant_format_of(w.packing).is_dense) return {};
+  const int64_t weight = find_not_finite(w.data.data(), w.n * w.k, 1, w.data_type);
+  if (weight >= 0) return bad(w, "the weight of channel {}, k {} is not finite", weight / w.k, weight % w.k);
   return {};
+}
+
+/// A stored z - 1 of 255 is a zero point of 256, which a packed one, of eight bits, cannot hold.
+Result<void> check_zeros(const Weights& w) {
+  if (w.zero_packing != ZeroPacking::n_words_minus_one || w.bits != 8) return {};
+  const auto found = std::find(w.zeros.begin(), w.zeros.end(), std::byte{255});
+  if (found == w.zeros.end()) return {};
+  const int64_t at = found - w.zeros.begin();
+  return bad(w, "the zero point of group {}, channel {} is 256; those of 8-bit weights are at most 255", at / w.n,
+             at % w.n);
 }
 
 /// 4-bit weights in bytes: the packers keep four bits, so that a wider value would change silently.
 Result<void> check_nibbles(const Weights& w) {
   if (w.packing != Packing::row_bytes || w.bits != 4) return {};
   const auto excess = [](std::byte b) { return (std::to_integer<unsigned>(b) + 8u) & 0xf0u; };
-  // Runs of a fixed length, without a way out of the middle, are what the compiler turns into vector instructions.
-  constexpr size_t run = 4096;
+  constexpr auto run = static_cast<size_t>(run_length);
   size_t checked = 0;
   for (; checked + run <= w.data.size(); checked += run) {
     unsigned any = 0;
@@ -180,6 +230,7 @@ Result<void> validate(const Weights& w) {
   TRY(check_quantization(w));
   TRY(check_permutation(w));
   TRY(check_floats(w));
+  TRY(check_zeros(w));
   return check_nibbles(w);
 }
 

@@ -65,14 +65,18 @@ struct Resources {
   std::vector<LoopResources> loops;
 };
 
+/// What runs a task in place of machine code, called as an Entry is; it may fail, and says why.
+using Interpreted = std::function<Result<void>(const BufferArg*, int64_t m, const int64_t* task, void* scratch)>;
+
 /// Lowered code. `bytes` is position-independent: the entry is at offset 0 and constants follow the instructions at
-/// `constants_offset`. The ref target has no bytes: `interpreted` runs the task instead.
+/// `constants_offset`. Where `interpreted` is set it runs the task instead of them, with the arguments of an Entry: the ref
+/// target has no bytes, and Target::emulated sets it beside them.
 struct Code {
   std::vector<uint8_t> bytes;
   int64_t constants_offset = 0;
   int64_t scratch_bytes = 0;
   Resources resources;
-  std::function<Result<void>(const BufferArg*, int64_t m, const int64_t* task)> interpreted;
+  Interpreted interpreted;
 };
 
 /// Receives a stage's text under its name ("vcode", "alloc"); the text is made only when a sink is there.
@@ -91,6 +95,9 @@ class Target {
   virtual Result<void> can_execute() const = 0;
   /// The kernel must be verified and free of `unrolled` loops. `unsupported` names the instruction that the target lacks.
   virtual Result<Code> lower(const ir::Kernel& kernel, const LowerOptions& options) const = 0;
+  /// Lowered code that a machine which cannot execute it may run: `interpreted` executes its bytes, instruction by
+  /// instruction. `unsupported`: the target (or this build of it) has no emulator.
+  virtual Result<Code> emulated(Code code) const;
 };
 
 }  // namespace tilejit

@@ -37,17 +37,25 @@ void declare(CLI::App& app, Options& options) {
   n->check(sizes)->needs(k);
   k->needs(n);
   app.add_option("--group", options.group, "Weights per scale; ggml formats have 32")->check(sizes)->needs(n);
-  app.add_option("--format", options.format, "One of `jitdump --list`; default: each packing of 4 bits");
+  app.add_option("--format", options.format, "One of `jitdump --list`; default: each packing");
   app.add_option("--threads", options.threads, "Thread counts: 1,2")->delimiter(',')->check(CLI::Range(1, 1024));
   app.add_option("--target", options.target, "host or a row: whose layout is packed");
   app.add_option("--repetitions", options.repetitions, "Samples of each row")->check(CLI::Range(1, 1000));
   app.add_flag("--json", options.json, "One array of objects instead of a table");
 }
 
-/// Formats that share a packing differ in zero points only, and no kernel takes 8-bit weights.
+/// Formats that share a packing differ in zero points only.
 bool is_wanted(const QuantFormat& format, const Options& options) {
   if (!options.format.empty()) return format.name == options.format;
-  return format.has_4_bits && &format == &quant_format_of(format.packing);
+  return &format == &quant_format_of(format.packing);
+}
+
+std::vector<Type> weight_types(const QuantFormat& format) {
+  if (format.is_dense) return {Type::bf16, Type::f16, Type::f32};
+  std::vector<Type> types;
+  if (format.has_4_bits) types.push_back(Type::u4);
+  if (format.has_8_bits) types.push_back(Type::u8);
+  return types;
 }
 
 Result<std::vector<PackRow>> time_rows(const Options& options, const TargetFacts& target) {
@@ -59,9 +67,11 @@ Result<std::vector<PackRow>> time_rows(const Options& options, const TargetFacts
   for (const LayerSize& size : sizes)
     for (const QuantFormat& format : quant_formats()) {
       if (!is_wanted(format, options)) continue;
-      const std::vector<Weights> copies = copies_beyond_caches(format, size);
-      for (const int threads : options.threads)
-        rows.push_back(TRY(time_row(copies, threads, options.repetitions, target)));
+      for (const Type weight : weight_types(format)) {
+        const std::vector<Weights> copies = copies_beyond_caches({.format = &format, .weight = weight}, size);
+        for (const int threads : options.threads)
+          rows.push_back(TRY(time_row(copies, threads, options.repetitions, target)));
+      }
     }
   return rows;
 }
@@ -69,12 +79,13 @@ Result<std::vector<PackRow>> time_rows(const Options& options, const TargetFacts
 void print_text(const std::vector<PackRow>& rows) {
   report::Table table;
   table.add_column("format", report::Align::left);
-  for (const char* title :
-       {"n", "k", "g", "threads", "MB", "pack ms", "spread", "pack GB/s/thread", "validate ms", "both GB/s/thread"})
+  for (const char* title : {"weights", "n", "k", "g", "threads", "MB", "pack ms", "spread", "pack GB/s/thread",
+                            "validate ms", "both GB/s/thread"})
     table.add_column(title, report::Align::right);
   for (const PackRow& row : rows) {
-    table.add_row({row.format, std::to_string(row.size.n), std::to_string(row.size.k), std::to_string(row.size.group),
-                   std::to_string(row.threads), fmt::format("{:.1f}", static_cast<double>(row.stored_bytes) * 1e-6),
+    table.add_row({row.format, std::string(to_string(row.weight)), std::to_string(row.size.n),
+                   std::to_string(row.size.k), std::to_string(row.size.group), std::to_string(row.threads),
+                   fmt::format("{:.1f}", static_cast<double>(row.stored_bytes) * 1e-6),
                    fmt::format("{:.2f}", row.pack_seconds.median * 1e3),
                    fmt::format("{:.0f}%", row.pack_seconds.spread() * 100), fmt::format("{:.2f}", row.pack_gbps()),
                    fmt::format("{:.2f}", row.validate_seconds.median * 1e3), fmt::format("{:.2f}", row.both_gbps())});
@@ -86,6 +97,7 @@ void print_json(const std::vector<PackRow>& rows, const std::string& target) {
   nlohmann::ordered_json array = nlohmann::ordered_json::array();
   for (const PackRow& row : rows)
     array.push_back({{"format", row.format},
+                     {"weights", to_string(row.weight)},
                      {"n", row.size.n},
                      {"k", row.size.k},
                      {"group", row.size.group},

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "bench/pack/stored_layer.h"
 #include "jit/problem.h"
 #include "jit/schedule.h"
 #include "runtime/pack.h"
@@ -17,19 +16,19 @@ double PackRow::both_gbps() const {
   return static_cast<double>(stored_bytes) * 1e-9 / (pack_seconds.median + validate_seconds.median) / threads;
 }
 
-std::vector<Weights> copies_beyond_caches(const QuantFormat& format, const LayerSize& size) {
+std::vector<Weights> copies_beyond_caches(const StoredFormat& stored, const LayerSize& size) {
   constexpr int64_t walked_bytes = int64_t{128} << 20;
   constexpr size_t most_copies = 1024;  // of a layer that is tiny
   std::vector<Weights> copies;
   for (int64_t bytes = 0; bytes < walked_bytes && copies.size() < most_copies; bytes += stored_bytes(copies.back()))
-    copies.push_back(random_stored_layer(format, size.n, size.k, size.group, copies.size()));
+    copies.push_back(random_stored_layer(stored, size.n, size.k, size.group, copies.size()));
   return copies;
 }
 
 Result<PackRow> time_row(const std::vector<Weights>& copies, int threads, int repetitions, const TargetFacts& target) {
   const Weights& first = copies.front();
   TRY(validate(first));
-  const Problem described = TRY(parse_problem(describe(first, Type::bf16)));
+  const Problem described = TRY(parse_problem(describe(first, first.bits == 16 ? first.data_type : Type::bf16)));
   const Problem problem = TRY(resolve(described, target));
   const Layout layout = default_layout(problem, target);
   size_t next = 0;
@@ -47,6 +46,7 @@ Result<PackRow> time_row(const std::vector<Weights>& copies, int threads, int re
     pack_seconds.push_back(end - validated);
   }
   return PackRow{.format = first.name,
+                 .weight = problem.weight_type(),
                  .size = {first.n, first.k, first.group},
                  .threads = threads,
                  .stored_bytes = stored_bytes(first),

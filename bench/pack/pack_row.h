@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "bench/measure/clock.h"
-#include "ir/quant.h"
+#include "bench/pack/stored_layer.h"
 #include "targets/target.h"
 
 namespace tilejit::bench {
@@ -22,6 +22,7 @@ struct LayerSize {
 
 struct PackRow {
   std::string format;
+  Type weight;
   LayerSize size;
   int threads;
   int64_t stored_bytes;
@@ -34,7 +35,7 @@ struct PackRow {
 };
 
 /// One layer with different bits, as often as no cache holds them all: a checkpoint is packed from memory.
-std::vector<Weights> copies_beyond_caches(const QuantFormat& format, const LayerSize& size);
+std::vector<Weights> copies_beyond_caches(const StoredFormat& stored, const LayerSize& size);
 
 /// Each sample validates one copy and packs another, into the layout that the target would choose.
 Result<PackRow> time_row(const std::vector<Weights>& copies, int threads, int repetitions, const TargetFacts& target);

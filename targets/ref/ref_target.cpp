@@ -42,7 +42,7 @@ class RefTarget final : public Target {
     });
     Code code;
     code.interpreted = [kernel, task_loops = static_cast<size_t>(tasks)](const BufferArg* args, int64_t m,
-                                                                         const int64_t* task) {
+                                                                         const int64_t* task, void*) {
       return run_task(kernel, task_loops, args, m, task);
     };
     return code;

@@ -184,6 +184,14 @@ class Encoder : public Xbyak::CodeGenerator {
   void encode_vpblendmd(const Inst& i) {
     with_source(i.b, i.mem, 64, [&](const Operand& b) { vpblendmd(z(i.dst) | k(i.mask), z(i.a), b); });
   }
+  void encode_vpblendmb(const Inst& i) {
+    with_source(i.b, i.mem, 64, [&](const Operand& b) { vpblendmb(z(i.dst) | k(i.mask), z(i.a), b); });
+  }
+  void encode_shuffle_into(const Inst& i) {
+    copy(i.dst, i.a);
+    with_source(i.c, i.mem, 64, [&](const Operand& c) { vpshufb(z(i.dst) | k(i.mask), z(i.b), c); });
+  }
+  void encode_vshufi32x4(const Inst& i) { vshufi32x4(z(i.dst), z(i.a), z(i.a), static_cast<uint8_t>(i.imm)); }
   void encode_vcmpps(const Inst& i) { vcmpps(k(i.dst), z(i.a), z(i.b), static_cast<uint8_t>(i.imm)); }
   void encode_vptestnmd(const Inst& i) { vptestnmd(k(i.dst), z(i.a), z(i.b)); }
   void encode_zero(const Inst& i) { emit_zero(Xmm(number(i.dst))); }
@@ -282,6 +290,11 @@ class Encoder : public Xbyak::CodeGenerator {
     const Reg first = i.b == Reg::none ? i.c : i.b;
     const Reg second = i.b == Reg::none ? i.b : i.c;
     with_source(second, i.mem, 64, [&](const Operand& o) { vdpbf16ps(z(i.dst), z(first), o); });
+  }
+
+  void encode_dpbusd(const Inst& i) {
+    copy(i.dst, i.a);
+    with_source(i.c, i.mem, 64, [&](const Operand& c) { vpdpbusd(z(i.dst), z(i.b), c); });
   }
 
   void encode_load(const Inst& i) {

@@ -124,7 +124,10 @@ class Spiller {
       case Form::vv:
       case Form::vvi: fold(inst, inst.a); return;
       case Form::fma: (void)(fold(inst, inst.c) || fold(inst, inst.b) || fold(inst, inst.a)); return;
-      case Form::dot: (void)(fold(inst, inst.c) || fold(inst, inst.b)); return;
+      case Form::dot:
+        if (fold(inst, inst.c)) return;
+        if (op.has(op_flag::commutative)) fold(inst, inst.b);
+        return;
       case Form::other:
         if (inst.op == VOp::vmov && fold(inst, inst.a)) inst.op = VOp::load;
         return;

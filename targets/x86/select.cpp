@@ -33,7 +33,7 @@ class Selector {
  public:
   Selector(const ir::Kernel& kernel, const CpuRow& row)
       : kernel_(kernel), partner_(ir::match_loops(kernel)), values_(kernel, emit_),
-        addresses_(kernel, emit_), s_{kernel, row, emit_, values_, addresses_, {}, {}} {}
+        addresses_(kernel, emit_), s_{kernel, row, emit_, values_, addresses_, {}, {}, {}} {}
 
   Result<VCode> run() {
     for (const ir::Buffer& buffer : kernel_.buffers)
@@ -55,29 +55,29 @@ class Selector {
       case ir::Op::add:
       case ir::Op::sub:
       case ir::Op::mul:
-      case ir::Op::fma: select_arithmetic(s_, instr, values_.define(instr.dst, i)); break;
-      case ir::Op::convert: TRY(select_convert(s_, instr, values_.define(instr.dst, i))); break;
-      case ir::Op::unpack:
-      case ir::Op::unpack_zero: TRY(select_unpack(s_, instr, values_.define(instr.dst, i))); break;
-      case ir::Op::dot_bf16: TRY(select_dot(s_, instr, values_.define(instr.dst, i))); break;
-      case ir::Op::load: TRY(select_load(s_, i, values_.define(instr.dst, i))); break;
-      case ir::Op::store: TRY(select_store(s_, i)); break;
-      case ir::Op::load_index: select_load_index(s_, i); return {};
-      case ir::Op::prefetch: select_prefetch(s_, i); break;
-      case ir::Op::for_loop: return enter(i);
-      case ir::Op::end: leave(); return {};
       case ir::Op::max:
       case ir::Op::min:
+      case ir::Op::fma:
       case ir::Op::div:
       case ir::Op::round:
       case ir::Op::bitcast:
       case ir::Op::bit_and:
       case ir::Op::bit_or:
       case ir::Op::shift_left:
-      case ir::Op::shift_right:
+      case ir::Op::shift_right: select_arithmetic(s_, instr, values_.define(instr.dst, i)); break;
+      case ir::Op::convert: TRY(select_convert(s_, instr, values_.define(instr.dst, i))); break;
+      case ir::Op::unpack:
+      case ir::Op::unpack_zero: TRY(select_unpack(s_, instr, values_.define(instr.dst, i))); break;
       case ir::Op::reduce_max:
-      case ir::Op::reduce_add:
-      case ir::Op::dot_i8: return refuse(s_, instr, "not selected on x86 yet");
+      case ir::Op::reduce_add: select_reduce(s_, instr, values_.define(instr.dst, i)); break;
+      case ir::Op::dot_i8: select_dot_i8(s_, instr, values_.define(instr.dst, i)); break;
+      case ir::Op::dot_bf16: TRY(select_dot_bf16(s_, instr, values_.define(instr.dst, i))); break;
+      case ir::Op::load: TRY(select_load(s_, i, values_.define(instr.dst, i))); break;
+      case ir::Op::store: TRY(select_store(s_, i)); break;
+      case ir::Op::load_index: select_load_index(s_, i); return {};
+      case ir::Op::prefetch: select_prefetch(s_, i); break;
+      case ir::Op::for_loop: return enter(i);
+      case ir::Op::end: leave(); return {};
       case ir::Op::async_copy:
       case ir::Op::barrier:
       case ir::Op::wait: return refuse(s_, instr, "waves and shared memory are for GPUs");

@@ -15,6 +15,9 @@ namespace tilejit::x86 {
 
 Result<VCode> select(const ir::Kernel& kernel, const CpuRow& row);
 
+/// Within each straight run replaces copies of vectors by what they copy.
+void forward_copies(VCode& code);
+
 /// Within each straight run of instructions moves pure ones down to their first use and folds a load used once into its user.
 void order(VCode& code);
 

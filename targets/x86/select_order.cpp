@@ -162,7 +162,10 @@ class Orderer {
       case Form::fma:
         (void)(try_operand(inst, inst.a) || try_operand(inst, inst.b) || try_operand(inst, inst.c));
         return;
-      case Form::dot: (void)(try_operand(inst, inst.b) || try_operand(inst, inst.c)); return;
+      case Form::dot:
+        if (op.has(op_flag::commutative) && try_operand(inst, inst.b)) return;
+        (void)try_operand(inst, inst.c);
+        return;
       case Form::other:
       case Form::control: return;
     }

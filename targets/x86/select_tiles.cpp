@@ -8,26 +8,27 @@
 namespace tilejit::x86 {
 namespace {
 
-/// f(row, vector, index) over a tile's registers. The operand that changes slowest stays in registers through the inner walk:
-/// rows inside columns keep one register a row and one of the columns alive, the other order one a column.
-template <typename F>
-void for_each_register(const TileLayout& layout, F f) {
-  if (layout.rows <= layout.vectors) {
-    for (int c = 0; c < layout.vectors; ++c)
-      for (int r = 0; r < layout.rows; ++r) f(r, c, layout.index(r, c));
-  } else {
-    for (int r = 0; r < layout.rows; ++r)
-      for (int c = 0; c < layout.vectors; ++c) f(r, c, layout.index(r, c));
-  }
-}
+struct ArithmeticRow {
+  ir::Op op;
+  VOp on_f32, on_i32;  // the same where the op takes one type
+};
+constexpr ArithmeticRow arithmetic_rows[] = {
+    {ir::Op::add, VOp::vaddps, VOp::vpaddd},         {ir::Op::sub, VOp::vsubps, VOp::vpsubd},
+    {ir::Op::mul, VOp::vmulps, VOp::vpmulld},        {ir::Op::max, VOp::vmaxps, VOp::vpmaxsd},
+    {ir::Op::min, VOp::vminps, VOp::vpminsd},        {ir::Op::fma, VOp::fma, VOp::fma},
+    {ir::Op::div, VOp::vdivps, VOp::vdivps},         {ir::Op::round, VOp::vrndscaleps, VOp::vrndscaleps},
+    {ir::Op::bitcast, VOp::vmov, VOp::vmov},         {ir::Op::bit_and, VOp::vpandd, VOp::vpandd},
+    {ir::Op::bit_or, VOp::vpord, VOp::vpord},        {ir::Op::shift_left, VOp::vpslld, VOp::vpslld},
+    {ir::Op::shift_right, VOp::vpsrad, VOp::vpsrad},
+};
 
 VOp arithmetic_op(ir::Op op, Type type) {
-  const bool is_float = type == Type::f32;
-  if (op == ir::Op::add) return is_float ? VOp::vaddps : VOp::vpaddd;
-  if (op == ir::Op::sub) return is_float ? VOp::vsubps : VOp::vpsubd;
-  CHECK(op == ir::Op::mul, "not an arithmetic op");
-  return is_float ? VOp::vmulps : VOp::vpmulld;
+  for (const ArithmeticRow& row : arithmetic_rows)
+    if (row.op == op) return type == Type::f32 ? row.on_f32 : row.on_i32;
+  CHECK(false, "not an arithmetic op");
 }
+
+constexpr int64_t to_nearest_even = 8;  // of vrndscaleps: whole numbers, no inexact exception
 
 constexpr int64_t greater_equal = 0x0d;  // predicates of vcmpps, quiet
 constexpr int64_t unordered = 0x03;
@@ -91,6 +92,7 @@ bool from_i32(Emitter& e, Reg dst, Reg x, Type to) {
 
 bool convert(Selection& s, Reg dst, Reg x, Type from, Type to) {
   Emitter& e = s.emit;
+  if (from == to) return e.push(VOp::vmov, dst, x), true;
   if (to == Type::f32) return to_f32(e, dst, x, from);
   if (from == Type::f32 && to == Type::f16) return e.push(VOp::vcvtps2ph, dst, x), true;
   if (from == Type::f32 && to == Type::i32) return f32_to_i32(e, dst, x), true;
@@ -117,12 +119,13 @@ void select_arithmetic(Selection& s, const ir::Instr& instr, std::span<const Reg
     for (const Reg r : dst) s.emit.fill(r, static_cast<uint32_t>(instr.imm));
     return;
   }
+  const VOp op = arithmetic_op(instr.op, s.tile(instr.dst).type);
+  const int64_t imm = instr.op == ir::Op::round ? to_nearest_even : instr.imm;
   for_each_register(layout, [&](int r, int c, size_t i) {
-    const auto arg = [&](size_t a) { return s.values.at(instr.args[a], r, c); };
-    if (instr.op == ir::Op::fma)
-      s.emit.push(VOp::fma, dst[i], arg(0), arg(1), arg(2));
-    else
-      s.emit.push(arithmetic_op(instr.op, s.tile(instr.dst).type), dst[i], arg(0), arg(1));
+    const auto arg = [&](size_t a) {
+      return instr.args[a] == ir::Value::none ? Reg::none : s.values.at(instr.args[a], r, c);
+    };
+    s.emit.push(op, dst[i], arg(0), arg(1), arg(2)).imm = imm;
   });
 }
 
@@ -136,15 +139,6 @@ Result<void> select_convert(Selection& s, const ir::Instr& instr, std::span<cons
     known = known && convert(s, dst[i], s.values.at(instr.args[0], r, c), from, to);
   });
   if (!known) return refuse(s, instr, fmt::format("no conversion from {} to {}", to_string(from), to_string(to)));
-  return {};
-}
-
-Result<void> select_dot(Selection& s, const ir::Instr& instr, std::span<const Reg> dst) {
-  if (!s.row.has(feature::bf16)) return refuse(s, instr, "this CPU row has no BF16 dot; dot=fma works on it");
-  for_each_register(s.values.layout(instr.dst), [&](int r, int c, size_t i) {
-    const auto arg = [&](size_t a) { return s.values.at(instr.args[a], r, c); };
-    s.emit.push(VOp::dpbf16, dst[i], arg(2), arg(0), arg(1));
-  });
   return {};
 }
 

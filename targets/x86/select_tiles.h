@@ -4,6 +4,7 @@
 #include <tilejit/result.h>
 
 #include <span>
+#include <vector>
 
 #include "ir/ir.h"
 #include "targets/x86/arch.h"
@@ -19,10 +20,17 @@ struct NibbleDifferences {
   Reg even, odd;
 };
 
-/// Every word of `packed` shifted right by `by` bits: nibbles by/4 and by/4 + 4 of each dword lie lowest in its two words.
-struct ShiftedWords {
+/// `packed` shifted right by `by` bits. Words of nibbles: nibbles by/4 and by/4 + 4 of each dword lie lowest in its two words.
+/// Dwords of bytes, by 16: bytes 2 and 3 take the places of bytes 0 and 1.
+struct ShiftedFields {
   Reg packed, shifted;
   int by;
+};
+
+/// The bytes 0 and 2, 1 and 3 of every dword of `bytes` as words.
+struct ByteWords {
+  Reg bytes;
+  Reg even, odd;
 };
 
 struct Selection {
@@ -32,7 +40,8 @@ struct Selection {
   Values& values;
   Addresses& addresses;
   std::vector<NibbleDifferences> differences;  // computed in this straight run and still true
-  std::vector<ShiftedWords> shifted_words;     // likewise, the last one of each `packed`
+  std::vector<ShiftedFields> shifted_fields;   // likewise, the last one of each `packed`
+  std::vector<ByteWords> byte_words;           // likewise
 
   const ir::TileType& tile(ir::Value v) const { return kernel.value(v).tile; }
 };
@@ -40,10 +49,26 @@ struct Selection {
 /// unsupported, naming the instruction.
 Error refuse(const Selection& s, const ir::Instr& instr, const std::string& reason);
 
-/// fill, add, sub, mul, fma.
+/// f(row, vector, index) over a tile's registers. The operand that changes slowest stays in registers through the inner walk:
+/// rows inside columns keep one register a row and one of the columns alive, the other order one a column.
+template <typename F>
+void for_each_register(const TileLayout& layout, F f) {
+  if (layout.rows <= layout.vectors) {
+    for (int c = 0; c < layout.vectors; ++c)
+      for (int r = 0; r < layout.rows; ++r) f(r, c, layout.index(r, c));
+  } else {
+    for (int r = 0; r < layout.rows; ++r)
+      for (int c = 0; c < layout.vectors; ++c) f(r, c, layout.index(r, c));
+  }
+}
+
+/// fill and the elementwise ops but convert.
 void select_arithmetic(Selection& s, const ir::Instr& instr, std::span<const Reg> dst);
 Result<void> select_convert(Selection& s, const ir::Instr& instr, std::span<const Reg> dst);
-Result<void> select_dot(Selection& s, const ir::Instr& instr, std::span<const Reg> dst);
+Result<void> select_dot_bf16(Selection& s, const ir::Instr& instr, std::span<const Reg> dst);
+void select_dot_i8(Selection& s, const ir::Instr& instr, std::span<const Reg> dst);
+/// reduce_max, reduce_add.
+void select_reduce(Selection& s, const ir::Instr& instr, std::span<const Reg> dst);
 
 /// unpack, unpack_zero.
 Result<void> select_unpack(Selection& s, const ir::Instr& instr, std::span<const Reg> dst);

@@ -1,5 +1,6 @@
 // Packed weights to u - z. Four-bit fields become table lookups: a permute reads only the low bits of each lane as its index,
-// so that one shift brings a nibble into place and no mask is needed.
+// so that one shift brings a nibble into place and no mask is needed. A byte under the exponent of a power of two is a float
+// without a conversion: one blend puts the two together.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -34,28 +35,39 @@ struct Fields {
 
 Reg shifted(Emitter& e, VOp op, Reg x, int by) { return by == 0 ? x : e.vector_imm(op, x, by); }
 
-/// Field number `field` of every dword as an integer.
-Reg integer_field(Emitter& e, Reg x, int bits, int field) {
-  const Reg low = shifted(e, VOp::vpsrld, x, bits * field);
-  const bool is_top = bits * (field + 1) == 32;
-  return is_top ? low : e.vector(VOp::vpandd, low, e.splat((1u << bits) - 1));
-}
-
 class Unpacker {
  public:
   Unpacker(Selection& s, const ir::Instr& instr, Fields fields)
       : s_(s), e_(s.emit), instr_(instr), fields_(fields), has_zeros_(instr.op == ir::Op::unpack_zero) {}
 
   void column(Reg dst, Reg packed, int vector) {
-    const bool to_words = s_.tile(instr_.dst).type == Type::bf16;
-    if (fields_.bits == 4 && to_words && has_zeros_) return nibbles_minus_zeros(dst, packed, vector);
-    if (fields_.bits == 4 && to_words) return nibbles_to_bf16(dst, packed);
-    if (fields_.bits == 4) return nibbles_to_f32(dst, packed, vector);
-    if (!to_words) return subtract_zero(dst, field_as_f32(packed, fields_.lane), vector);
-    field_pair_to_bf16(dst, packed, vector);
+    const Type to = s_.tile(instr_.dst).type;
+    if (fields_.bits == 16) return bf16_to_f32(dst, packed);
+    if (to == Type::u8) return nibbles_or_bytes(dst, packed);
+    if (fields_.bits == 8 && to == Type::f32) return byte_to_f32(dst, packed, fields_.lane, vector);
+    if (fields_.bits == 8) return bytes_to_bf16(dst, packed, vector);
+    if (to == Type::f32) return nibbles_to_f32(dst, packed, vector);
+    if (has_zeros_) return nibbles_minus_zeros(dst, packed, vector);
+    nibbles_to_bf16(dst, packed);
   }
 
  private:
+  /// The upper half of an f32 is a bf16.
+  void bf16_to_f32(Reg dst, Reg packed) {
+    if (fields_.lane == 0)
+      e_.push(VOp::vpslld, dst, packed).imm = 16;
+    else
+      e_.push(VOp::vpandd, dst, packed, e_.splat(0xffff0000));
+  }
+
+  /// Nibbles 0, 2, 4, 6 or 1, 3, 5, 7 of every dword as its bytes; bytes are as they are.
+  void nibbles_or_bytes(Reg dst, Reg packed) {
+    if (fields_.bits == 8)
+      e_.push(VOp::vmov, dst, packed);
+    else
+      e_.push(VOp::vpandd, dst, shifted(e_, VOp::vpsrlw, packed, 4 * fields_.lane), e_.splat(0x0f0f0f0f));
+  }
+
   void nibbles_to_bf16(Reg dst, Reg packed) {
     const Reg table = e_.table(word_table([&](uint32_t i) { return bf16_bits(int64_t{i & 15} - instr_.imm); }));
     e_.push(VOp::vpermw, dst, shifted(e_, VOp::vpsrlw, packed, 4 * fields_.lane), table);
@@ -84,7 +96,7 @@ class Unpacker {
   /// words. The low one indexes a table of f32; the high one a table of bf16, which is the upper half of the same f32.
   void nibbles_to_f32(Reg dst, Reg packed, int vector) {
     const int64_t zero = has_zeros_ ? 0 : instr_.imm;
-    const Reg index = shifted_words(packed, fields_.lane % 4 * 4);
+    const Reg index = shared_shift(VOp::vpsrlw, packed, fields_.lane % 4 * 4);
     const Reg u = has_zeros_ ? e_.zmm() : dst;
     if (fields_.lane < 4) {
       e_.push(VOp::vpermps, u, index, e_.table(dword_table([&](uint32_t i) { return f32_bits(int64_t{i} - zero); })));
@@ -96,19 +108,15 @@ class Unpacker {
     if (has_zeros_) subtract_zero(dst, u, vector);
   }
 
-  Reg shifted_words(Reg packed, int by) {
+  Reg shared_shift(VOp op, Reg packed, int by) {
     if (by == 0) return packed;
-    for (ShiftedWords& s : s_.shifted_words)
+    for (ShiftedFields& s : s_.shifted_fields)
       if (s.packed == packed) {
-        if (s.by != by) s = {packed, e_.vector_imm(VOp::vpsrlw, packed, by), by};
+        if (s.by != by) s = {packed, e_.vector_imm(op, packed, by), by};
         return s.shifted;
       }
-    s_.shifted_words.push_back({packed, e_.vector_imm(VOp::vpsrlw, packed, by), by});
-    return s_.shifted_words.back().shifted;
-  }
-
-  Reg field_as_f32(Reg packed, int field) {
-    return e_.vector(VOp::vcvtdq2ps, integer_field(e_, packed, fields_.bits, field));
+    s_.shifted_fields.push_back({packed, e_.vector_imm(op, packed, by), by});
+    return s_.shifted_fields.back().shifted;
   }
 
   void subtract_zero(Reg dst, Reg u, int vector) {
@@ -117,14 +125,31 @@ class Unpacker {
     e_.push(VOp::vsubps, dst, u, zero);
   }
 
+  /// Byte 0 of a dword in the lowest bits of 2^23 is 2^23 + u, byte 1 in its place in 2^15 is 2^15 + u; one shift brings bytes 2
+  /// and 3 there. A constant zero goes together with the power when their sum is an f32.
+  void byte_to_f32(Reg dst, Reg packed, int byte, int vector) {
+    const bool is_odd = byte % 2 != 0;
+    const int64_t power = is_odd ? 1 << 15 : 1 << 23;
+    const Reg place = shared_shift(VOp::vpsrld, packed, byte / 2 * 16);
+    const Reg biased = e_.zmm();
+    const Reg powers = e_.table(dword_table([&](uint32_t) { return f32_bits(power); }));
+    e_.push(VOp::vpblendmb, biased, place, powers).mask = e_.lane_mask(is_odd ? 0xdddddddd : 0xeeeeeeee);
+    const int64_t bias = power + (has_zeros_ ? 0 : instr_.imm);
+    if (!has_zeros_ && static_cast<int64_t>(static_cast<float>(bias)) == bias) {
+      e_.push(VOp::vsubps, dst, biased, e_.splat(f32_bits(bias)));
+      return;
+    }
+    subtract_zero(dst, e_.vector(VOp::vsubps, biased, e_.splat(f32_bits(power))), vector);
+  }
+
   /// Two exact f32 differences; the upper halves of their bits are the pair.
-  void field_pair_to_bf16(Reg dst, Reg packed, int vector) {
-    const Reg even = e_.zmm();
-    subtract_zero(even, field_as_f32(packed, fields_.lane), vector);
-    const Reg odd = e_.zmm();
-    subtract_zero(odd, field_as_f32(packed, fields_.lanes + fields_.lane), vector);
-    const Reg high = e_.vector(VOp::vpandd, odd, e_.splat(0xffff0000));
-    e_.push(VOp::vpord, dst, e_.vector_imm(VOp::vpsrld, even, 16), high);
+  void bytes_to_bf16(Reg dst, Reg packed, int vector) {
+    const Reg low = e_.zmm();
+    byte_to_f32(low, packed, fields_.lane, vector);
+    const Reg high = e_.zmm();
+    byte_to_f32(high, packed, fields_.lanes + fields_.lane, vector);
+    const Reg upper_half = e_.table(dword_table([](uint32_t i) { return (4 * (i % 4) + 2) | (4 * (i % 4) + 3) << 8; }));
+    e_.push(VOp::shuffle_into, dst, high, low, upper_half).mask = e_.lane_mask(0x33333333);
   }
 
   Selection& s_;
@@ -141,8 +166,8 @@ Result<void> select_unpack(Selection& s, const ir::Instr& instr, std::span<const
   const ir::TileType& to = s.tile(instr.dst);
   if (instr.lane_var != ir::Value::none) return refuse(s, instr, "the lane is a variable; unroll its loop");
   const TileLayout& layout = s.values.layout(instr.args[0]);
-  const bool from_bytes = layout.column_bytes == 1;
-  if (layout.column_bytes == 2 || (from_bytes && to.type == Type::bf16))
+  const bool from_bytes = layout.column_bytes == 1 && to.type == Type::f32;
+  if (layout.column_bytes != 4 && !from_bytes)
     return refuse(s, instr, fmt::format("packed columns of {} bits; 32 work", 8 * layout.column_bytes));
   Unpacker unpacker(s, instr, {bits_of(from.type), from.shape.depth / to.shape.depth, instr.lane_constant});
   for (int c = 0; c < s.values.layout(instr.dst).vectors; ++c) {
@@ -156,12 +181,14 @@ Result<void> select_unpack(Selection& s, const ir::Instr& instr, std::span<const
 void forget_shared(Selection& s, std::span<const Reg> written) {
   if (written.empty()) {
     s.differences.clear();
-    s.shifted_words.clear();
+    s.shifted_fields.clear();
+    s.byte_words.clear();
     return;
   }
   const auto is_written = [&](Reg reg) { return std::find(written.begin(), written.end(), reg) != written.end(); };
   std::erase_if(s.differences, [&](const NibbleDifferences& d) { return is_written(d.packed) || is_written(d.zeros); });
-  std::erase_if(s.shifted_words, [&](const ShiftedWords& w) { return is_written(w.packed); });
+  std::erase_if(s.shifted_fields, [&](const ShiftedFields& f) { return is_written(f.packed); });
+  std::erase_if(s.byte_words, [&](const ByteWords& w) { return is_written(w.bytes); });
 }
 
 void select_zeros(Selection& s, ir::Value zeros, size_t position) {

@@ -69,6 +69,11 @@ class Liveness {
   std::vector<uint8_t> carried_;
 };
 
+bool makes_nibbles(const ir::Kernel& kernel, const ir::Instr& instr) {
+  return instr.op == ir::Op::unpack && kernel.value(instr.args[0]).tile.type == Type::u4 &&
+         kernel.value(instr.dst).tile.type == Type::u8;
+}
+
 }  // namespace
 
 Result<TileLayout> layout_of(const ir::TileType& tile) {
@@ -107,7 +112,29 @@ Result<void> Values::lay_out() {
         kernel_.value(instr.dst).tile.type == Type::bf16 && kernel_.value(instr.args[0]).tile.type == Type::u4;
     state_[index(instr.args[1])].wants[through_bytes ? 1 : 0] = true;
   }
+  find_nibbles();
   return {};
+}
+
+/// Supposes that every load of scratch memory is one of nibbles until a store there shows otherwise.
+void Values::find_nibbles() {
+  std::vector<uint8_t> may_hold(kernel_.buffers.size(), 0);
+  for (size_t b = 0; b < may_hold.size(); ++b) may_hold[b] = kernel_.buffers[b].space == ir::Space::scratch;
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (const ir::Instr& instr : kernel_.body) {
+      if (instr.op == ir::Op::store && state_[index(instr.args[0])].has_other_writes) {
+        uint8_t& buffer = may_hold[static_cast<size_t>(instr.buffer)];
+        changed = changed || buffer != 0;
+        buffer = 0;
+      }
+      if (instr.dst == ir::Value::none || makes_nibbles(kernel_, instr)) continue;
+      if (instr.op == ir::Op::load && may_hold[static_cast<size_t>(instr.buffer)] != 0) continue;
+      bool& other = state_[index(instr.dst)].has_other_writes;
+      changed = changed || !other;
+      other = true;
+    }
+  }
 }
 
 std::span<const Reg> Values::pick(std::vector<Reg>& home, std::vector<Reg>& current, size_t count, bool carried) {

@@ -38,6 +38,9 @@ class Values {
   Result<void> lay_out();
   const TileLayout& layout(ir::Value v) const { return state_[index(v)].layout; }
 
+  /// No byte exceeds 15: every write unpacks u4 to u8, or loads scratch memory that only such tiles are stored to.
+  bool holds_nibbles(ir::Value v) const { return !state_[index(v)].has_other_writes; }
+
   /// The registers that instruction `position` (which writes v) is to write.
   std::span<const Reg> define(ir::Value v, size_t position);
   std::span<const Reg> registers(ir::Value v) const { return state_[index(v)].current; }
@@ -55,12 +58,13 @@ class Values {
  private:
   struct State {
     TileLayout layout;
+    bool has_other_writes = false;  // than of nibbles as bytes
     std::vector<Reg> home, current;
     bool wants[2] = {false, false};
     std::vector<Reg> zero_home[2], zero_current[2];
   };
   static size_t index(ir::Value v) { return static_cast<size_t>(v); }
-  void find_carried();
+  void find_nibbles();
   std::span<const Reg> pick(std::vector<Reg>& home, std::vector<Reg>& current, size_t count, bool carried);
 
   const ir::Kernel& kernel_;

@@ -1,6 +1,9 @@
 #include "targets/x86/x86_target.h"
 
+#include <utility>
+
 #include "targets/x86/arch.h"
+#include "targets/x86/emulator/emulator.h"
 #include "targets/x86/encode.h"
 #include "targets/x86/regalloc.h"
 #include "targets/x86/select.h"
@@ -17,12 +20,15 @@ class X86Target final : public Target {
 
   Result<Code> lower(const ir::Kernel& kernel, const LowerOptions& options) const override {
     x86::VCode code = TRY(x86::select(kernel, row_));
+    x86::forward_copies(code);
     x86::order(code);
     if (options.stages) options.stages("vcode", x86::print(code, {}));
     const x86::Allocation allocation = TRY(x86::allocate(code, options.vector_registers));
     if (options.stages) options.stages("alloc", x86::print(code, allocation));
     return x86::encode(code, allocation);
   }
+
+  Result<Code> emulated(Code code) const override { return x86::emulated(std::move(code)); }
 
  private:
   const x86::CpuRow& row_;

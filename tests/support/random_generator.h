@@ -91,10 +91,16 @@ class Generator {
   void load_gathered();
   void convert();
   void arithmetic();
+  Value number(Value from);
+  void unary();
+  void reduce();
+  void quantize();
   Value packed(Type& type);
   Value unpacked(TileType tile);
   void dequantize();
+  Value accumulator(TileType tile);
   void dot();
+  void dot_i8();
   void scratch();
   void panel();
   void store_side();

@@ -139,7 +139,7 @@ void Generator::row_loop(int depth) {
 void Generator::statement(int depth) {
   if (depth < most_depth && chance(12)) return loop(depth);
   if (depth < most_depth && row_ == Value::none && chance(15)) return row_loop(depth);
-  switch (pick(0, 15)) {
+  switch (pick(0, 20)) {
     case 0: return fill();
     case 1: return load_row();
     case 2:
@@ -155,7 +155,12 @@ void Generator::statement(int depth) {
     case 12: return chance(70) ? scratch() : panel();
     case 13: return store_side();
     case 14: return store_out();
-    case 15: return chance(50) ? tail_loop() : b_.prefetch(scratch_, {inside(scratch_rows, 1), {0, cols_}});
+    case 15: return unary();
+    case 16: return reduce();
+    case 17: return quantize();
+    case 18:
+    case 19: return dot_i8();
+    case 20: return chance(50) ? tail_loop() : b_.prefetch(scratch_, {inside(scratch_rows, 1), {0, cols_}});
   }
 }
 

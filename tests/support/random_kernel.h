@@ -11,7 +11,7 @@ namespace tilejit::test {
 
 struct RandomKernelOptions {
   /// What the x86 target runs: columns are 1 or a multiple of 16, rows at most 6, packed tiles u4[1,16j,8] and u8[1,16j,4],
-  /// loads [1,C], [R,1] or bf16 [R,1,2]. Otherwise columns are any small number and tiles [R,C] are loaded whole.
+  /// loads [1,C], [R,1], bf16 [R,1,2] or i8 [R,1,4]. Otherwise columns are any small number and tiles [R,C] are loaded whole.
   bool lanes16 = true;
   /// dot_bf16, and unpack to bf16 [1,C,2].
   bool bf16_dot = true;

@@ -59,11 +59,14 @@ void Generator::convert() {
   };
   static constexpr Pair pairs[] = {{Type::bf16, Type::f32}, {Type::f16, Type::f32},  {Type::i32, Type::f32},
                                    {Type::i8, Type::f32},   {Type::u8, Type::f32},   {Type::i8, Type::i32},
-                                   {Type::u8, Type::i32},   {Type::f32, Type::bf16}, {Type::f32, Type::f16}};
+                                   {Type::u8, Type::i32},   {Type::f32, Type::bf16}, {Type::f32, Type::f16},
+                                   {Type::f32, Type::i32},  {Type::i32, Type::i8},   {Type::i32, Type::u8},
+                                   {Type::f32, Type::f32},  {Type::i32, Type::i32}};
   const Pair pair = pairs[pick(0, std::ssize(pairs) - 1)];
   const Value from = pool_tile(pair.from);
   if (from == Value::none || type_of(from).shape.depth != 1) return fill();
-  const Value v = result({pair.to, type_of(from).shape});
+  const bool widens = pair.from == pair.to && chance(60);
+  const Value v = result({pair.to, widens ? Shape{rows_, cols_, 1} : type_of(from).shape});
   b_.elementwise(Op::convert, v, from);
   keep(v);
 }
@@ -74,12 +77,84 @@ void Generator::arithmetic() {
   const std::vector<Value> fitting = operands_for(tile);
   if (fitting.empty()) return fill();
   const auto operand = [&] { return fitting[static_cast<size_t>(pick(0, static_cast<int64_t>(fitting.size()) - 1))]; };
-  static constexpr Op ops[] = {Op::add, Op::sub, Op::mul, Op::fma, Op::fma};
-  const Op op = ops[pick(0, type == Type::f32 ? 4 : 2)];
+  static constexpr Op float_ops[] = {Op::add, Op::sub, Op::mul, Op::fma, Op::fma, Op::max, Op::min, Op::div};
+  static constexpr Op integer_ops[] = {Op::add, Op::sub, Op::mul, Op::max, Op::min, Op::bit_and, Op::bit_or};
+  const Op op = type == Type::f32 ? float_ops[pick(0, std::ssize(float_ops) - 1)]
+                                  : integer_ops[pick(0, std::ssize(integer_ops) - 1)];
   const Value a = operand(), x = operand(), c = op == Op::fma ? operand() : Value::none;
   const Value v = result(tile);
   b_.elementwise(op, v, a, x, c);
   keep(v);
+}
+
+/// No NaN: its bits may differ from the interpreter's.
+Value Generator::number(Value from) {
+  const TileType tile = type_of(from);
+  const Value limit = fresh("limit", {Type::f32, {1, 1, 1}});
+  b_.fill(limit, std::bit_cast<uint32_t>(-100.0f));
+  const Value v = record(fresh("n", tile), tile);
+  b_.elementwise(Op::max, v, from, limit);
+  return v;
+}
+
+void Generator::unary() {
+  const Type type = pick({Type::f32, Type::i32});
+  Value from = pool_tile(type);
+  if (from == Value::none) return fill();
+  const Shape shape = type_of(from).shape;
+  if (chance(40)) {
+    if (type == Type::f32) from = number(from);
+    const Value v = result({type == Type::f32 ? Type::i32 : Type::f32, shape});
+    b_.elementwise(Op::bitcast, v, from);
+    return keep(v);
+  }
+  const Value v = result({type, shape});
+  if (type == Type::f32)
+    b_.elementwise(Op::round, v, from);
+  else
+    b_.shift(chance(50) ? Op::shift_left : Op::shift_right, v, from, static_cast<int32_t>(pick(0, 31)));
+  keep(v);
+}
+
+void Generator::reduce() {
+  const Value from = pool_tile(Type::i32);
+  if (from == Value::none) return fill();
+  const Value v = result({Type::i32, {type_of(from).shape.rows, 1, 1}});
+  b_.elementwise(chance(50) ? Op::reduce_max : Op::reduce_add, v, from);
+  keep(v);
+}
+
+/// Rows to i8 as a kernel prepares activations: the greatest magnitude, its reciprocal, round, convert, store.
+void Generator::quantize() {
+  const TileType tile{Type::f32, {1, cols_, 1}};
+  const std::vector<Value> fitting = operands_for(tile);
+  if (fitting.empty()) return fill();
+  const Value x = number(fitting[static_cast<size_t>(pick(0, std::ssize(fitting) - 1))]);
+  const Shape wide = type_of(x).shape;
+  const Value mask = fresh("mask", {Type::i32, {1, 1, 1}});
+  b_.fill(mask, 0x7fffffff);
+  const Value bits = fresh("bits", {Type::i32, wide});
+  b_.elementwise(Op::bitcast, bits, x);
+  b_.elementwise(Op::bit_and, bits, bits, mask);
+  const Value most = fresh("most", {Type::i32, {1, 1, 1}});
+  b_.elementwise(Op::reduce_max, most, bits);
+  const TileType scalar{Type::f32, {1, 1, 1}};
+  const Value absmax = record(fresh("absmax", scalar), scalar);
+  b_.elementwise(Op::bitcast, absmax, most);
+  const Value range = fresh("range", scalar);
+  b_.fill(range, std::bit_cast<uint32_t>(127.0f));
+  const Value r = record(fresh("r", scalar), scalar);
+  b_.elementwise(Op::div, r, range, absmax);
+  const Value y = fresh("y", tile);
+  b_.elementwise(Op::mul, y, x, r);
+  b_.elementwise(Op::round, y, y);
+  const Value i = fresh("i", {Type::i32, tile.shape});
+  b_.elementwise(Op::convert, i, y);
+  const Value q = record(fresh("q", {Type::i8, tile.shape}), {Type::i8, tile.shape});
+  b_.elementwise(Op::convert, q, i);
+  keep(q);
+  keep(absmax);
+  store_side();
 }
 
 /// A tile of packed weights: u4[1,C,8] or u8[1,C,4].
@@ -106,8 +181,9 @@ Value Generator::unpacked(TileType tile) {
     }
   const auto lane = static_cast<int32_t>(pick(0, room));
   const Value u = record(fresh("u", tile), tile);
-  if (chance(60)) {
-    b_.unpack(u, q, lane_var, lane, pick(0, 16));
+  const bool to_bytes = tile.type == Type::u8;
+  if (to_bytes || chance(60)) {
+    b_.unpack(u, q, lane_var, lane, to_bytes ? 0 : pick(0, 16));
     return u;
   }
   const Value zeros = fresh("z", {Type::i32, {1, cols_, 1}});
@@ -123,7 +199,40 @@ Value Generator::unpacked(TileType tile) {
   return u;
 }
 
-void Generator::dequantize() { keep(unpacked({Type::f32, {1, cols_, 1}})); }
+void Generator::dequantize() {
+  if (chance(75)) return keep(unpacked({Type::f32, {1, cols_, 1}}));
+  const BufferId pairs = buffer("pairs", Space::global, Type::bf16, {blocks, cols_, 2});
+  const Value pair = fresh("pair", {Type::bf16, {1, cols_, 2}});
+  b_.load(pair, pairs, {inside(blocks, 1), {0, cols_}, {0, 2}});
+  const Value v = result({Type::f32, {1, cols_, 1}});
+  b_.unpack(v, pair, Value::none, static_cast<int32_t>(pick(0, 1)), 0);
+  keep(v);
+}
+
+Value Generator::accumulator(TileType tile) {
+  Value acc = Value::none;
+  for (Value v : pool_)
+    if (type_of(v) == tile && (acc == Value::none || chance(40))) acc = v;
+  return acc;
+}
+
+void Generator::dot_i8() {
+  if (row_ == Value::none) return dequantize();
+  const bool clip = chance(50);
+  const BufferId act = clip ? buffer("a4_i8", Space::global, Type::i8, {Extent::of_m(), activations}, true)
+                            : buffer("ap4_i8", Space::workspace, Type::i8, {Extent::of_m(rows_, rows_), activations});
+  const Value x = fresh("quad", {Type::i8, {rows_, 1, 4}});
+  b_.load(x, act, {row_block(), inside(activations, 4)}, clip);
+  Type type{};
+  Value w = unpacked({Type::u8, {1, cols_, 4}});
+  if (chance(30))
+    if (const Value q = packed(type); type == Type::u8) w = q;
+  const TileType tile{Type::i32, {rows_, cols_, 1}};
+  const Value acc = accumulator(tile);
+  const Value v = chance(60) ? acc : result(tile);
+  b_.dot(Op::dot_i8, v, x, w, acc);
+  keep(v);
+}
 
 void Generator::dot() {
   if (!options_.bf16_dot || row_ == Value::none) return dequantize();
@@ -142,9 +251,7 @@ void Generator::dot() {
     b_.load(w, panel_, {inside(blocks, 1), {0, cols_}, {0, 2}});
   }
   const TileType tile{Type::f32, {rows_, cols_, 1}};
-  Value acc = Value::none;
-  for (Value v : pool_)
-    if (type_of(v) == tile && (acc == Value::none || chance(40))) acc = v;
+  const Value acc = accumulator(tile);
   const Value v = chance(60) ? acc : result(tile);
   b_.dot(Op::dot_bf16, v, x, w, acc);
   keep(v);
@@ -168,7 +275,7 @@ void Generator::scratch() {
 
 /// A row of the task's own part of an output; sometimes read back.
 void Generator::store_side() {
-  const Type type = pick({Type::f32, Type::bf16, Type::f16, Type::i32});
+  const Type type = pick({Type::f32, Type::bf16, Type::f16, Type::i32, Type::i8, Type::u8});
   const BufferId side =
       buffer(named("side", type), Space::global, type, with_task_dims({Extent(side_rows), Extent(cols_)}));
   const std::vector<Slice> slices = with_task_slices({inside(side_rows, 1), {0, cols_}});

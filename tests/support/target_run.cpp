@@ -1,8 +1,13 @@
 #include "tests/support/target_run.h"
 
+#include <fmt/format.h>
+
+#include <cstdio>
 #include <cstring>
 #include <functional>
 #include <memory>
+#include <mutex>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -43,6 +48,22 @@ ir::Kernel lowered_kernel(ir::Kernel kernel) {
   return std::move(lower_program(std::move(program), {}).kernels[0]);
 }
 
+Result<Device> device_for(const Target& target) {
+  const Result<void> native = target.can_execute();
+  if (native) return Device::native;
+  // An empty function is enough to ask whether there is an emulator.
+  Code code;
+  code.bytes = {0xf3, 0x0f, 0x1e, 0xfa, 0xc3};  // endbr64; ret
+  code.constants_offset = static_cast<int64_t>(code.bytes.size());
+  TRY(target.emulated(std::move(code)));
+  static std::mutex mutex;
+  static std::set<std::string> said;
+  const std::lock_guard lock(mutex);
+  if (said.insert(target.facts().name).second)
+    fmt::print(stderr, "EMULATED, not run on a CPU: {}\n", native.error().message);
+  return Device::emulated;
+}
+
 Result<void> run_code(const Code& code, const ir::Kernel& kernel, int64_t m, Arguments& arguments) {
   const ExecMemory memory = TRY(ExecMemory::create(code.bytes));
   std::vector<std::unique_ptr<GuardedMemory>> guarded;
@@ -57,8 +78,15 @@ Result<void> run_code(const Code& code, const ir::Kernel& kernel, int64_t m, Arg
   }
   const GuardedMemory scratch(code.scratch_bytes, GuardedMemory::Guard::at_end, 64);
   const auto entry = reinterpret_cast<Entry>(reinterpret_cast<uintptr_t>(memory.data()));
-  for_each_task(kernel, m,
-                [&](const std::vector<int64_t>& task) { entry(args.data(), m, task.data(), scratch.data()); });
+  Result<void> done;
+  for_each_task(kernel, m, [&](const std::vector<int64_t>& task) {
+    if (!done) return;
+    if (code.interpreted)
+      done = code.interpreted(args.data(), m, task.data(), scratch.data());
+    else
+      entry(args.data(), m, task.data(), scratch.data());
+  });
+  TRY(done);
   if (!scratch.intact()) return invalid("memory around the scratch has changed");
   for (size_t i = 0; i < guarded.size(); ++i) {
     if (!guarded[i]->intact()) return invalid("memory before parameter " + std::to_string(i) + " has changed");
@@ -68,9 +96,10 @@ Result<void> run_code(const Code& code, const ir::Kernel& kernel, int64_t m, Arg
   return {};
 }
 
-std::string disagreement(const Target& target, const ir::Kernel& kernel, int64_t m, const Arguments& arguments,
-                         const LowerOptions& options) {
-  const Result<Code> code = target.lower(kernel, options);
+std::string disagreement(const Target& target, Device device, const ir::Kernel& kernel, int64_t m,
+                         const Arguments& arguments, const LowerOptions& options) {
+  Result<Code> code = target.lower(kernel, options);
+  if (code && device == Device::emulated) code = target.emulated(std::move(*code));
   if (!code) return std::string(to_string(code.error().kind)) + ": " + code.error().message;
   Arguments expected = arguments;
   Arguments actual = arguments;

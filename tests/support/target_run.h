@@ -1,7 +1,8 @@
-// Runs kernels through a target's machine code: every task, on memory that ends at an inaccessible page, with scratch memory of
-// the promised size; and compares with the interpreter bit for bit.
+// Runs kernels through a target's machine code, on this machine or by the target's emulator: every task, on memory that ends
+// at an inaccessible page, with scratch memory of the promised size; and compares with the interpreter bit for bit.
 #pragma once
 
+#include <tilejit/linear.h>
 #include <tilejit/result.h>
 
 #include <cstdint>
@@ -16,13 +17,17 @@ namespace tilejit::test {
 /// The kernel after all passes, as a target takes it.
 ir::Kernel lowered_kernel(ir::Kernel kernel);
 
-/// Runs every task of lowered code on a copy of the arguments and writes the results back.
+/// Native where this machine can execute the target's code, else emulated, which is said on stderr once for each target;
+/// neither: why not.
+Result<Device> device_for(const Target& target);
+
+/// Runs every task of lowered code (its `interpreted`, where set) on a copy of the arguments and writes the results back.
 /// An error says which memory outside the parameters changed.
 Result<void> run_code(const Code& code, const ir::Kernel& kernel, int64_t m, Arguments& arguments);
 
 /// Empty when the machine code of a lowered kernel and the interpreter agree for these arguments; else the first difference
 /// or the error.
-std::string disagreement(const Target& target, const ir::Kernel& kernel, int64_t m, const Arguments& arguments,
-                         const LowerOptions& options = {});
+std::string disagreement(const Target& target, Device device, const ir::Kernel& kernel, int64_t m,
+                         const Arguments& arguments, const LowerOptions& options = {});
 
 }  // namespace tilejit::test

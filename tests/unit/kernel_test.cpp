@@ -34,7 +34,7 @@ CompiledKernel two_task_loops(Noted* noted) {
   b.end();
   CompiledKernel compiled{.kernel = b.take(), .code = {}};
   compiled.code.scratch_bytes = 100;
-  compiled.code.interpreted = [noted](const BufferArg*, int64_t, const int64_t* task) -> Result<void> {
+  compiled.code.interpreted = [noted](const BufferArg*, int64_t, const int64_t* task, void*) -> Result<void> {
     noted->tasks.emplace_back(task[0], task[1]);
     return {};
   };

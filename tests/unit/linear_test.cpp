@@ -317,7 +317,8 @@ TEST(Linear, PrintsWhatWasChosenOnRequest) {
   unsetenv("TILEJIT_VERBOSE");
   EXPECT_FALSE(refused.ok());
   const LinearInfo& info = linear.info();
-  for (const std::string& part : {"layer 'random': " + info.problem, " target=" + info.target, " device=" + info.device,
+  for (const std::string& part : {"layer 'random': " + info.problem, " target=" + info.target,
+                                  std::string(info.target == "ref" ? " device=interpreted" : " device=native"),
                                   " schedules default: [" + info.schedules[0] + "]", "[" + info.schedules.back() + "]"})
     EXPECT_NE(created.find(part), std::string::npos) << part << " in: " << created;
   EXPECT_EQ(std::count(created.begin(), created.end(), '\n'), 1) << created;
@@ -330,9 +331,9 @@ TEST(Linear, PrintsWhatWasChosenOnRequest) {
 
 TEST(CanImplement, SaysWhyNot) {
   EXPECT_TRUE(can_implement(small_line, target_name()).ok());
-  const auto scheme = can_implement("w8a8 n=64 k=64 a=f32", "ref");
-  ASSERT_FALSE(scheme.ok());
-  EXPECT_EQ(scheme.error().kind, ErrorKind::unsupported);
+  const auto groups = can_implement("w8a8 n=64 k=64 a=f32 g=32", "ref");
+  ASSERT_FALSE(groups.ok());
+  EXPECT_EQ(groups.error().kind, ErrorKind::unsupported);
   EXPECT_EQ(can_implement("nonsense", "ref").error().kind, ErrorKind::invalid);
   EXPECT_EQ(can_implement(small_line, "z80").error().kind, ErrorKind::invalid);
 }

@@ -29,20 +29,68 @@ uint32_t float_bits(const PackedWeights& packed, Operand operand, Type type, int
   return type == Type::f32 ? at<uint32_t>(packed, operand, index) : at<uint16_t>(packed, operand, index);
 }
 
-/// Where weight k of a channel lies, from the description in build_linear.h.
-uint32_t packed_weight(const PackedWeights& packed, const PackedShape& shape, int kk, int bits, int64_t n, int64_t k) {
-  const int64_t group = k / shape.group;
-  const int64_t in_group = k - group * shape.group;
-  const int64_t block = group * shape.group_blocks + in_group / kk;
-  const uint32_t word =
-      at<uint32_t>(packed, Operand::w, (n / shape.panel * shape.blocks + block) * shape.panel + n % shape.panel);
-  const int64_t in_block = in_group % kk;
-  const int steps = kk / shape.pair;
-  for (int e = 0; e < kk; ++e) {
-    if (e % steps * shape.pair + e / steps == in_block) return word >> (bits * e) & ((1u << bits) - 1);
+/// Where a channel lies: with swiglu the panels of the two halves take turns.
+struct Place {
+  int64_t panel;
+  int64_t column;
+};
+
+Place place_of(const Problem& p, const Layout& layout, int64_t n) {
+  if (!p.has(Epilogue::swiglu)) return {n / layout.panel, n % layout.panel};
+  const int64_t in_half = n % (p.n / 2);
+  return {in_half / layout.panel * 2 + n / (p.n / 2), in_half % layout.panel};
+}
+
+/// Where weight k of a channel lies among the words of all panels, from the description in build_linear.h: the index of its
+/// word, and its place in the word.
+struct WordPlace {
+  int64_t word;
+  int element;
+};
+
+WordPlace word_place(const Problem& p, const Layout& layout, int64_t n, int64_t k) {
+  const int64_t length = p.group == -1 ? p.k : p.group;
+  const auto words_of = [&](int64_t weights) { return (weights + layout.kk - 1) / layout.kk; };
+  const int64_t groups = (p.k + length - 1) / length;
+  const int64_t blocks = (groups - 1) * words_of(length) + words_of(p.k - (groups - 1) * length);
+  const int64_t in_group = k % length;
+  const int64_t block = k / length * words_of(length) + in_group / layout.kk;
+  const Place place = place_of(p, layout, n);
+  const int most = p.dot == Dot::i8 || p.dot == Dot::i8x2 ? 4 : 2;
+  const int pair = layout.kk < most ? layout.kk : most;
+  const int steps = layout.kk / pair;
+  WordPlace found{(place.panel * blocks + block) * layout.panel + place.column, -1};
+  for (int e = 0; e < layout.kk; ++e)
+    if (e % steps * pair + e / steps == in_group % layout.kk) found.element = e;
+  return found;
+}
+
+uint32_t packed_weight(const PackedWeights& packed, const Problem& p, const Layout& layout, int64_t n, int64_t k) {
+  const WordPlace place = word_place(p, layout, n, k);
+  const int bits = p.weight_bits();
+  return at<uint32_t>(packed, Operand::w, place.word) >> (bits * place.element) & ((1u << bits) - 1);
+}
+
+void expect_values(const Problem& p, const Weights& w, const Layout& layout, const PackedWeights& packed) {
+  const PackedShape shape = packed_shape(p, layout);
+  std::vector<bool> is_channel(static_cast<size_t>(shape.panels * shape.panel));
+  for (int64_t n = 0; n < p.n; ++n) {
+    const Place place = place_of(p, layout, n);
+    is_channel[static_cast<size_t>(place.panel * shape.panel + place.column)] = true;
+    for (int64_t g = 0; g < shape.groups; ++g) {
+      const int64_t index = (place.panel * shape.groups + g) * shape.panel + place.column;
+      ASSERT_EQ(float_bits(packed, Operand::s, p.s, index), read_scale(w, g, n));
+      if (p.zp == ZeroDomain::integer) { ASSERT_EQ(at<uint8_t>(packed, Operand::z, index), read_zero(w, g, n)); }
+      if (p.zp == ZeroDomain::floating) { ASSERT_EQ(float_bits(packed, Operand::c, p.s, index), read_offset(w, g, n)); }
+    }
   }
-  ADD_FAILURE() << "no element holds k=" << k;
-  return 0;
+  for (int64_t column = 0; column < shape.panels * shape.panel; ++column) {
+    if (is_channel[static_cast<size_t>(column)]) continue;
+    for (int64_t g = 0; g < shape.groups; ++g) {
+      const int64_t index = (column / shape.panel * shape.groups + g) * shape.panel + column % shape.panel;
+      ASSERT_EQ(float_bits(packed, Operand::s, p.s, index), 0u);
+    }
+  }
 }
 
 void expect_packed(const Problem& p, const Weights& w, const Layout& layout, const PackedWeights& packed) {
@@ -53,14 +101,8 @@ void expect_packed(const Problem& p, const Weights& w, const Layout& layout, con
     for (int64_t k = 0; k < p.k; ++k) {
       uint8_t u = 0;
       read_tile(w, k, 1, n, 1, &u, 1);
-      ASSERT_EQ(packed_weight(packed, shape, layout.kk, p.weight_bits(), n, k), u) << "n=" << n << " k=" << k;
+      ASSERT_EQ(packed_weight(packed, p, layout, n, k), u) << "n=" << n << " k=" << k;
       sum_of_weights += u;
-    }
-    for (int64_t g = 0; g < shape.groups; ++g) {
-      const int64_t index = (n / shape.panel * shape.groups + g) * shape.panel + n % shape.panel;
-      ASSERT_EQ(float_bits(packed, Operand::s, p.s, index), read_scale(w, g, n));
-      if (p.zp == ZeroDomain::integer) { ASSERT_EQ(at<uint8_t>(packed, Operand::z, index), read_zero(w, g, n)); }
-      if (p.zp == ZeroDomain::floating) { ASSERT_EQ(float_bits(packed, Operand::c, p.s, index), read_offset(w, g, n)); }
     }
   }
   // What is left of the words, the padding, is zero.
@@ -69,12 +111,7 @@ void expect_packed(const Problem& p, const Weights& w, const Layout& layout, con
     for (int bit = 0; bit < 32; bit += p.weight_bits()) sum_of_words += word >> bit & ((1u << p.weight_bits()) - 1);
   }
   EXPECT_EQ(sum_of_words, sum_of_weights);
-  for (int64_t n = p.n; n < shape.panels * shape.panel; ++n) {
-    for (int64_t g = 0; g < shape.groups; ++g) {
-      const int64_t index = (n / shape.panel * shape.groups + g) * shape.panel + n % shape.panel;
-      ASSERT_EQ(float_bits(packed, Operand::s, p.s, index), 0u);
-    }
-  }
+  expect_values(p, w, layout, packed);
 }
 
 TEST(Pack, EveryWeightIsWhereTheKernelsReadIt) {
@@ -103,15 +140,88 @@ TEST(Pack, EveryWeightIsWhereTheKernelsReadIt) {
   }
 }
 
-TEST(Pack, EightBitWeights) {
+struct Case {
+  const char* line;
+  Layout layout;
+};
+
+TEST(Pack, IntegersOfEverySchemeLieAsItsDotReadsThem) {
   Rng rng(1);
-  auto p = parse_problem("w8a16 n=37 k=45 a=f32 g=10 s=f16 dot=fma ks=1");
-  ASSERT_TRUE(p.ok());
-  const test::OwnedWeights w = test::random_weights(*p, rng);
-  const Layout layout{.panel = 24, .kk = 4, .streams = 2};
-  const auto packed = pack(w.view, *p, layout, {});
-  ASSERT_TRUE(packed.ok());
-  expect_packed(*p, w.view, layout, *packed);
+  for (const Case& c : {Case{"w8a16 n=37 k=45 a=f32 g=10 s=f16 dot=fma ks=1", {24, 4, 2}},
+                        Case{"w8a16 n=37 k=45 a=f32 g=10 zp=float s=f16 dot=i8x2 ks=1", {16, 4, 1}},
+                        Case{"w8a16 n=150 k=70 a=bf16 zp=int dot=bf16 ks=1 epilogue=swiglu", {32, 4, 2}},
+                        Case{"w8a8 n=70 k=259 a=bf16 dot=i8 ks=1", {64, 4, 1}},
+                        Case{"w8a8 n=66 k=33 a=f16 s=f16 dot=i8 ks=1 epilogue=bias+swiglu", {48, 4, 4}},
+                        Case{"w4a8 n=45 k=300 a=bf16 g=100 zp=int s=bf16 dot=i8 ks=1", {32, 8, 2}},
+                        Case{"w4a16 n=45 k=300 a=f32 g=36 z=3 dot=i8x2 ks=1", {16, 8, 1}},
+                        Case{"w4a16 n=90 k=77 a=f32 g=16 zp=float dot=fma ks=1 epilogue=swiglu", {20, 8, 2}},
+                        Case{"w4a16 n=2 k=8 a=f32 dot=fma ks=1 epilogue=swiglu+residual", {16, 8, 2}}}) {
+    SCOPED_TRACE(c.line);
+    const auto p = parse_problem(c.line);
+    ASSERT_TRUE(p.ok()) << p.error().message;
+    const test::OwnedWeights w = test::random_weights(*p, rng);
+    ASSERT_TRUE(check_match(*p, w.view).ok()) << check_match(*p, w.view).error().message;
+    const auto packed = pack(w.view, *p, c.layout, {.max_threads = 2, .parallel_for = {}});
+    ASSERT_TRUE(packed.ok()) << packed.error().message;
+    expect_packed(*p, w.view, c.layout, *packed);
+  }
+}
+
+/// Dense weights of random bits, and their place in memory.
+struct DenseWeights {
+  DenseWeights(const Problem& p, Rng& rng) : bytes(static_cast<size_t>(bytes_of(p.a, p.n * p.k))) {
+    for (std::byte& b : bytes) b = static_cast<std::byte>(rng.next());
+    view.n = p.n;
+    view.k = p.k;
+    view.bits = 16;
+    view.packing = Packing::row_floats;
+    view.data_type = p.a;
+    view.data = bytes;
+  }
+  std::vector<std::byte> bytes;
+  Weights view;
+};
+
+template <typename T>
+void expect_dense(const Problem& p, const DenseWeights& w, const Layout& layout, const PackedWeights& packed) {
+  const PackedShape shape = packed_shape(p, layout);
+  uint64_t sum_of_weights = 0;
+  uint64_t sum_of_packed = 0;
+  for (int64_t n = 0; n < p.n; ++n) {
+    for (int64_t k = 0; k < p.k; ++k) {
+      T stored;
+      std::memcpy(&stored, w.bytes.data() + static_cast<size_t>(n * p.k + k) * sizeof(T), sizeof(T));
+      const WordPlace place = word_place(p, layout, n, k);
+      ASSERT_EQ(at<T>(packed, Operand::w, place.word * layout.kk + place.element), stored) << "n=" << n << " k=" << k;
+      sum_of_weights += stored;
+    }
+  }
+  for (int64_t i = 0; i < shape.panels * shape.blocks * shape.panel * layout.kk; ++i)
+    sum_of_packed += at<T>(packed, Operand::w, i);
+  EXPECT_EQ(sum_of_packed, sum_of_weights) << "padding is not zero";
+}
+
+TEST(Pack, DenseWeightsKeepTheirBits) {
+  Rng rng(1);
+  for (const Case& c :
+       {Case{"w16a16 n=37 k=45 a=bf16", {16, 2, 1}}, Case{"w16a16 n=130 k=200 a=bf16", {64, 2, 2}},
+        Case{"w16a16 n=150 k=131 a=bf16 epilogue=swiglu", {32, 2, 4}}, Case{"w16a16 n=45 k=77 a=f16", {48, 1, 1}},
+        Case{"w16a16 n=100 k=64 a=f16 epilogue=swiglu", {16, 1, 2}}, Case{"w16a16 n=45 k=77 a=f32", {20, 1, 2}},
+        Case{"w16a16 n=70 k=96 a=f32 epilogue=swiglu", {64, 1, 2}}, Case{"w16a16 n=1 k=1 a=bf16", {16, 2, 1}},
+        Case{"w16a16 n=3 k=1 a=f32", {16, 1, 1}}}) {
+    SCOPED_TRACE(c.line);
+    const auto p = parse_problem(c.line);
+    ASSERT_TRUE(p.ok()) << p.error().message;
+    const DenseWeights w(*p, rng);
+    ASSERT_TRUE(check_match(*p, w.view).ok()) << check_match(*p, w.view).error().message;
+    const auto packed = pack(w.view, *p, c.layout, {.max_threads = 2, .parallel_for = {}});
+    ASSERT_TRUE(packed.ok()) << packed.error().message;
+    EXPECT_EQ(packed->operands[static_cast<size_t>(Operand::s)], nullptr);
+    if (p->a == Type::f32)
+      expect_dense<uint32_t>(*p, w, c.layout, *packed);
+    else
+      expect_dense<uint16_t>(*p, w, c.layout, *packed);
+  }
 }
 
 TEST(Pack, CountsTheBytesOfItsOperands) {
@@ -153,12 +263,24 @@ TEST(Pack, AMismatchNamesBothSides) {
         Row{"w4a16 n=64 k=128 a=f32 g=32 s=f16 epilogue=bias", "zp=none but the weights have int"},
         Row{"w4a16 n=64 k=128 a=f32 g=32 s=f16 zp=int", "bias=false but the weights have true"},
         Row{"w4a16 n=64 k=128 a=f32 g=32 s=f16 zp=int epilogue=bias.f16", "bias type=f16 but the weights have f32"},
+        Row{"w4a16 n=64 k=128 a=f32 g=32 s=f16 zp=int epilogue=swiglu+bias",
+            "values of bias=32 but the weights have 64"},
+        Row{"w16a16 n=64 k=128 a=f32 epilogue=bias", "bits=16 but the weights have 4"},
         Row{"w4a16 n=64 k=128 a=f32 g=32 s=f16 zp=int perm=1 epilogue=bias", "perm=true but the weights have false"}}) {
     const auto result = check_match(problem(row.line), w.view);
     ASSERT_FALSE(result.ok()) << row.line;
     EXPECT_EQ(result.error().kind, ErrorKind::invalid);
     EXPECT_NE(result.error().message.find(row.message), std::string::npos) << result.error().message;
   }
+}
+
+TEST(Pack, DenseWeightsHaveTheTypeOfTheActivations) {
+  Rng rng(1);
+  const DenseWeights w(*parse_problem("w16a16 n=4 k=8 a=f16"), rng);
+  EXPECT_EQ(describe(w.view, Type::f16), "w16a16 m=* n=4 k=8 a=f16");
+  const auto match = check_match(*parse_problem(describe(w.view, Type::bf16)), w.view);
+  ASSERT_FALSE(match.ok());
+  EXPECT_NE(match.error().message.find("a=bf16 but the weights have f16"), std::string::npos) << match.error().message;
 }
 
 TEST(Mapping, LargeOnesAreAlignedToHugePagesAndZero) {

@@ -42,7 +42,7 @@ TEST(RefTarget, RunsTasksOfAKernelThatIsGone) {
   for (int64_t h = 0; h < 2; ++h)
     for (int64_t i = m; i-- > 0;) {
       const std::vector<int64_t> task{h, i};
-      const Result<void> done = code->interpreted(args.data(), m, task.data());
+      const Result<void> done = code->interpreted(args.data(), m, task.data(), nullptr);
       ASSERT_TRUE(done.ok()) << done.error().message;
     }
   for (int64_t i = 0; i < m; ++i)
@@ -61,8 +61,8 @@ TEST(RefTarget, ReportsWhatTheInterpreterFinds) {
   ASSERT_TRUE(code.ok());
   std::vector<float> a(8);
   const std::vector<BufferArg> args{{a.data(), 0}};
-  EXPECT_TRUE(code->interpreted(args.data(), 4, nullptr).ok());
-  EXPECT_FALSE(code->interpreted(args.data(), 5, nullptr).ok());
+  EXPECT_TRUE(code->interpreted(args.data(), 4, nullptr, nullptr).ok());
+  EXPECT_FALSE(code->interpreted(args.data(), 5, nullptr, nullptr).ok());
 }
 
 TEST(RefTarget, TakesAnyTile) {

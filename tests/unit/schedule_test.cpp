@@ -47,7 +47,7 @@ TEST(Schedule, IllegalOnesGiveEveryReason) {
   ASSERT_FALSE(verdict.ok());
   EXPECT_EQ(verdict.error().kind, ErrorKind::unsupported);
   for (const char* reason : {"kk=4 is not 8", "panel=72 is not a multiple of 16", "needs 94 vector registers of 32",
-                             "nr=48 does not divide panel=72", "kc=64 mc=0 belong to expand=panel"})
+                             "nr=48 does not divide panel=72", "kc=64 belongs to expand=panel"})
     EXPECT_NE(verdict.error().message.find(reason), std::string::npos) << verdict.error().message;
 }
 

@@ -68,7 +68,11 @@ TEST(Verify, TypesAndShapes) {
        "operand 1 of shape f32[2,16] does not broadcast to f32[1,16]"},
       {"%x = fill 0 : f32[1,8]\n%y = convert %x : bf16[1,16]", 3, "operand 1 of shape f32[1,8] does not broadcast"},
       {"%x = load %b[0, 0:16] : bf16[1,16]\n%y = convert %x : f16[1,16]", 3, "there is no conversion from bf16 to f16"},
-      {"%x = fill 0 : f32[1,16]\n%y = convert %x : f32[1,16]", 3, "there is no conversion from f32 to f32"},
+      {"%x = fill 0 : f32[1,16]\n%y = bitcast %x : f32[1,16]", 3, "bitcast goes between f32 and i32"},
+      {"%x = fill 0 : f32[1,16]\n%y = bit_and %x, %x : f32[1,16]", 3, "bit_and is in i32, not f32"},
+      {"%x = fill 0 : i32[1,16]\n%y = shift_left %x by 32 : i32[1,16]", 3, "a shift by 32 lies outside 0..31"},
+      {"%x = fill 0 : i32[1,16]\n%y = div %x, %x : i32[1,16]", 3, "div is in f32, not i32"},
+      {"%x = fill 0 : i32[2,16]\n%y = reduce_add %x : i32[2,2]", 3, "the result is i32[2,2], the op takes i32[2,1]"},
   });
 }
 
@@ -84,12 +88,16 @@ TEST(Verify, Unpack) {
        "lane 0..8 lies outside"},
       {q + "%c = load_index %i[0]\n%u = unpack %x lane %c zero 8 : f32[1,16]", 4, "the lane %c is not a loop variable"},
       {q + "%u = unpack %x lane m zero 8 : f32[1,16]", 3, "the lane m is not a loop variable"},
-      {q + "%u = unpack %x lane 0 zero 8 : bf16[1,16]", 3, "unpack makes f32[1,C] or bf16[1,C,2], not bf16[1,16]"},
-      {q + "%u = unpack %x lane 0 zero 8 : i32[1,16]", 3, "unpack makes f32[1,C] or bf16[1,C,2], not i32[1,16]"},
+      {q + "%u = unpack %x lane 0 zero 8 : bf16[1,16]", 3,
+       "unpack makes f32[1,C], bf16[1,C,2] or u8[1,C,4], not bf16[1,16]"},
+      {q + "%u = unpack %x lane 0 zero 8 : i32[1,16]", 3,
+       "unpack makes f32[1,C], bf16[1,C,2] or u8[1,C,4], not i32[1,16]"},
       {q + "%u = unpack %x lane 0 zero 8 : f32[1,8]", 3, "16 packed columns do not make 8 columns"},
       {q + "%u = unpack %x lane 0 zero 8 : f32[2,16]", 3, "one row"},
       {q + "%u = unpack %x lane 0 zero 257 : bf16[1,16,2]", 3, "zero 257 lies outside -241..256"},
-      {"%x = fill 0 : i32[1,16]\n%u = unpack %x lane 0 zero 8 : f32[1,16]", 3, "unpack takes u4 or u8, not i32"},
+      {q + "%u = unpack %x lane 0 zero 8 : u8[1,16,4]", 3, "zero 8: unpack from u4 to u8 subtracts nothing"},
+      {"%x = fill 0 : i32[1,16]\n%u = unpack %x lane 0 zero 8 : f32[1,16]", 3,
+       "unpack takes u4 or u8 (unpack to f32 also bf16), not i32"},
       {"%x = load %q[0, 0:16, 0:6] : u4[1,16,6]\n%u = unpack %x lane 0 zero 8 : bf16[1,16,2]\n"
        "%y = load %h[0, 0:16, 0:3] : u8[1,16,3]\n%v = unpack %y lane 0 zero 8 : bf16[1,16,2]",
        5, "a depth of 2 does not divide the packed depth 3"},

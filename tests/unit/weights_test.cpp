@@ -49,6 +49,7 @@ uint32_t naive(const Weights& w, int64_t k, int64_t n) {
     case Packing::q8_0: return (byte((n * (w.k / 32) + k / 32) * 34 + 2 + k % 32) + 128) & 255;
     case Packing::q4_k:
       return byte((n * (w.k / 256) + k / 256) * 144 + 16 + k % 256 / 64 * 32 + k % 32) >> (k % 64 < 32 ? 0 : 4) & 15;
+    case Packing::row_floats: break;
   }
   return 0;
 }
@@ -221,6 +222,61 @@ TEST(Weights, ValidateReadsBlocksBytesAndBias) {
   bytes.view.bias = std::as_bytes(std::span(bias));
   bytes.view.bias_type = Type::bf16;
   EXPECT_EQ(validate(bytes.view).error().message, "layer 'sample': the bias of channel 1 is not finite");
+}
+
+TEST(Weights, ValidateReadsZeroPointsOf8Bits) {
+  Random random(1);
+  Sample s = make_sample(*find_quant_format("gptq"), 8, 8, 16, false, random);
+  std::vector<std::byte> zeros(16, std::byte{254});
+  s.view.zeros = zeros;
+  s.view.zero_packing = ZeroPacking::n_words_minus_one;
+  ASSERT_TRUE(validate(s.view).ok()) << validate(s.view).error().message;
+  zeros[8 + 5] = std::byte{255};
+  EXPECT_EQ(validate(s.view).error().message,
+            "layer 'sample': the zero point of group 1, channel 5 is 256; those of 8-bit weights are at most 255");
+  s.view.zero_packing = ZeroPacking::n_words;
+  EXPECT_TRUE(validate(s.view).ok());
+}
+
+TEST(Weights, ValidateReadsDenseWeights) {
+  std::vector<uint16_t> values(3 * 2000, 0x3f80);
+  const auto dense = [&] {
+    Weights w;
+    w.n = 3;
+    w.k = 2000;
+    w.bits = 16;
+    w.packing = Packing::row_floats;
+    w.data = std::as_bytes(std::span(values));
+    return w;
+  };
+  ASSERT_TRUE(validate(dense()).ok()) << validate(dense()).error().message;
+  struct Change {
+    std::function<void(Weights&)> change;
+    const char* message;
+  };
+  const std::vector<int32_t> perm(2000);
+  for (const Change& c : {Change{[](Weights& w) { w.bits = 8; }, "bits=8 does not fit the packing of dense; it has 16"},
+                          Change{[](Weights& w) { w.data_type = Type::f32; }, "data has 12000 bytes"},
+                          Change{[](Weights& w) { w.data_type = Type::i16; }, "dense weights have type i16"},
+                          Change{[](Weights& w) { w.scales.data = w.data.data(); }, "dense weights have no scales"},
+                          Change{[](Weights& w) { w.group = 32; }, "group=32"},
+                          Change{[](Weights& w) { w.activation_bits = 8; }, "activation_bits=8"},
+                          Change{[&](Weights& w) { w.perm = perm; }, "dense weights have no perm"}}) {
+    Weights w = dense();
+    c.change(w);
+    const auto valid = validate(w);
+    ASSERT_FALSE(valid.ok()) << c.message;
+    EXPECT_NE(valid.error().message.find(c.message), std::string::npos) << valid.error().message;
+  }
+  // In the runs that are checked as a whole, and behind the last of them.
+  for (const size_t at : {size_t{0}, size_t{2047}, size_t{2048}, size_t{5999}}) {
+    for (const uint16_t bits : std::initializer_list<uint16_t>{0x7f80, 0xff80, 0x7fc0}) {
+      values[at] = bits;
+      EXPECT_EQ(validate(dense()).error().message, "layer '': the weight of channel " + std::to_string(at / 2000) +
+                                                       ", k " + std::to_string(at % 2000) + " is not finite");
+    }
+    values[at] = 0x3f80;
+  }
 }
 
 TEST(Weights, DescribeIsAProblemLine) {

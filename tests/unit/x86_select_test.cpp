@@ -104,6 +104,135 @@ TEST(X86Select, ConstantDifferencesShareAPointer) {
   EXPECT_EQ(count(body_of(text, "k"), "add_imm"), 1) << text;
 }
 
+constexpr std::string_view w4a8 =
+    R"(kernel t(%a: workspace i8[m,1024], %w: global u4[8,128,64,8], %o: workspace i32[ceil(m,4)*4,512]) {
+  for tasks %p = 0..8 {
+    %acc = fill 0 : i32[4,64]
+    for serial %k = 0..128 {
+      %q = load %w[%p, %k, 0:64, 0:8] : u4[1,64,8]
+      for unrolled %j = 0..2 {
+        %x = load.clip %a[0:4, %k*8+%j*4:4] : i8[4,1,4]
+        %u = unpack %q lane %j zero 0 : u8[1,64,4]
+        %acc = dot_i8 %x, %u, %acc : i32[4,64]
+      }
+    }
+    store.clip %o[0:4, %p*64:64], %acc
+  }
+})";
+
+TEST(X86Select, AnIntegerDotOfNibblesIsOneInstructionWithVnni) {
+  const std::string inner = body_of(vcode(w4a8, "avx512_vnni"), "k");
+  EXPECT_EQ(count(inner, "dpbusd"), 2 * 4 * 4) << inner;
+  EXPECT_EQ(count(inner, "vpandd"), 2 * 4) << inner;
+  EXPECT_EQ(count(inner, "vpsrlw"), 4) << "the first nibbles need no shift\n" << inner;
+  EXPECT_EQ(count(inner, "load16x4"), 4) << inner;
+}
+
+TEST(X86Select, WithoutVnniNibblesNeedNoWordSplit) {
+  const std::string inner = body_of(vcode(w4a8, "avx512"), "k");
+  EXPECT_EQ(count(inner, "vpmaddubsw"), 2 * 4 * 4) << inner;
+  EXPECT_EQ(count(inner, "vpmaddwd"), 2 * 4 * 4) << inner;
+  EXPECT_EQ(count(inner, "vpaddd"), 2 * 4 * 4) << inner;
+  EXPECT_EQ(count(inner, "vpsraw"), 0) << inner;
+}
+
+/// Weights go through a scratch panel; %wide is stored there as well when `others` is.
+std::string dot_of_panel(std::string_view others) {
+  return vcode(
+      fmt::format(R"(kernel t(%a: global i8[4], %w: global u4[16,8], %b: global u8[16,4], %o: global i32[16]) {{
+    scratch %s: u8[2,16,4]
+    %q = load %w[0:16, 0:8] : u4[1,16,8]
+    %u = unpack %q lane 1 zero 0 : u8[1,16,4]
+    store %s[0, 0:16, 0:4], %u
+    %wide = load %b[0:16, 0:4] : u8[1,16,4]
+    store %s[1, 0:16, 0:4], %{}
+    %x = load %a[0:4] : i8[1,1,4]
+    %p = load %s[0, 0:16, 0:4] : u8[1,16,4]
+    %acc = fill 0 : i32[1,16]
+    %acc = dot_i8 %x, %p, %acc : i32[1,16]
+    store %o[0:16], %acc
+  }})",
+                  others),
+      "avx512");
+}
+
+TEST(X86Select, ScratchMemoryKeepsNibblesNibbles) {
+  EXPECT_EQ(count(dot_of_panel("u"), "vpmaddubsw"), 1) << dot_of_panel("u");
+  EXPECT_EQ(count(dot_of_panel("wide"), "vpmaddubsw"), 0) << dot_of_panel("wide");
+  EXPECT_EQ(count(dot_of_panel("wide"), "vpmaddwd"), 2) << dot_of_panel("wide");
+}
+
+constexpr std::string_view w8a8 =
+    R"(kernel t(%a: global i8[2,1024], %w: global u8[256,64,4], %o: global i32[2,64]) {
+  %acc = fill 0 : i32[2,64]
+  for serial %k = 0..256 {
+    %q = load %w[%k, 0:64, 0:4] : u8[1,64,4]
+    %x = load %a[0:2, %k*4:4] : i8[2,1,4]
+    %u = unpack %q lane 0 zero 0 : u8[1,64,4]
+    %acc = dot_i8 %x, %u, %acc : i32[2,64]
+  }
+  store %o[0:2, 0:64], %acc
+})";
+
+TEST(X86Select, PackedBytesAreUsedAsLoaded) {
+  const std::string inner = body_of(vcode(w8a8), "k");
+  EXPECT_EQ(count(inner, "load16x4"), 4) << inner;
+  EXPECT_EQ(count(inner, "vpbroadcastd"), 2) << inner;
+  EXPECT_EQ(count(inner, "dpbusd"), 8) << inner;
+  EXPECT_EQ(count(inner, "vmov"), 0) << inner;
+}
+
+TEST(X86Select, WithoutVnniBytesAreSplitOnceForEachVectorAndRow) {
+  const std::string inner = body_of(vcode(w8a8, "avx512"), "k");
+  EXPECT_EQ(count(inner, "vpsraw"), 2 * 2) << inner;
+  EXPECT_EQ(count(inner, "vpsrlw"), 4) << inner;
+  EXPECT_EQ(count(inner, "vpmaddwd"), 2 * 8) << inner;
+}
+
+TEST(X86Select, OnlyTheSignedFactorOfAnIntegerDotIsMemory) {
+  const std::string text = vcode(R"(kernel t(%a: global i8[4], %w: global u8[16,4], %o: global i32[16]) {
+    %x = load %a[0:4] : i8[1,1,4]
+    %q = load %w[0:16, 0:4] : u8[1,16,4]
+    %acc = fill 7 : i32[1,16]
+    %acc = dot_i8 %x, %q, %acc : i32[1,16]
+    store %o[0:16], %acc
+  })");
+  EXPECT_EQ(count(text, "load16x4"), 1) << text;
+  EXPECT_EQ(count(text, "]{1to16}"), 1) << text;
+}
+
+TEST(X86Select, BytesBecomeFloatsByABlendAndASubtraction) {
+  const std::string text = vcode(R"(kernel t(%w: global u8[16,4], %o: global f32[4,16]) {
+    %q = load %w[0:16, 0:4] : u8[1,16,4]
+    for unrolled %j = 0..4 {
+      %u = unpack %q lane %j zero 128 : f32[1,16]
+      store %o[%j, 0:16], %u
+    }
+  })");
+  EXPECT_EQ(count(text, "vpblendmb"), 4) << text;
+  EXPECT_EQ(count(text, "vsubps"), 4) << text;
+  EXPECT_EQ(count(text, "vpsrld"), 1) << "bytes 2 and 3 share it\n" << text;
+}
+
+TEST(X86Select, CopiesVanishUnlessTheirSourceChanges) {
+  const auto text = [](const char* change) {
+    return vcode(fmt::format(R"(kernel t(%a: global f32[16], %s: global f32[2], %o: global f32[2,16]) {{
+      %x = load %a[0:16] : f32[1,16]
+      %i = bitcast %x : i32[1,16]
+      %y = bitcast %i : f32[1,16]
+      %r = load %s[1] : f32[1,1]
+      %wide = convert %r : f32[1,16]
+      %x = add %{}, %wide : f32[1,16]
+      store %o[0, 0:16], %x
+      store %o[1, 0:16], %y
+    }})",
+                             change));
+  };
+  EXPECT_EQ(count(text("y"), "vmov"), 0) << text("y");
+  EXPECT_EQ(count(text("y"), "{1to16}"), 1) << text("y");
+  EXPECT_EQ(count(text("x"), "vmov"), 1) << "the copy of a copy is one of %x\n" << text("x");
+}
+
 struct Refusal {
   const char* name;
   const char* text;

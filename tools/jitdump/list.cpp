@@ -60,9 +60,11 @@ Json format_rows() {
     Json bits = Json::array();
     if (f.has_4_bits) bits.push_back(4);
     if (f.has_8_bits) bits.push_back(8);
+    if (f.is_dense) bits.push_back(16);
     rows.push_back({{"kind", "format"},
                     {"name", f.name},
                     {"bits", bits},
+                    {"is_dense", f.is_dense},
                     {"group", f.group == 0 ? Json() : Json(f.group)},
                     {"has_zero_points", f.zeros != ZeroPacking::none},
                     {"has_offsets", f.has_offsets}});
@@ -101,6 +103,10 @@ std::string list_formats() {
     table.add_column(title, report::Align::left);
   for (const Json& row : format_rows()) {
     const std::string bits = fmt::format("{}", fmt::join(row["bits"].get<std::vector<int>>(), ", "));
+    if (row["is_dense"]) {
+      table.add_row({row["name"], bits, "none", "none", "none"});
+      continue;
+    }
     table.add_row({row["name"], bits, row["group"].is_null() ? "the file's" : row["group"].dump(),
                    row["has_zero_points"] ? "constant or stored" : "constant", row["has_offsets"] ? "stored" : "none"});
   }

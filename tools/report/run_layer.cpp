@@ -103,7 +103,7 @@ Row refused_row(Row row, const Error& error) {
 void fill_time(Row& row, const Linear& linear, double seconds) {
   const LinearInfo& info = linear.info();
   row.target = info.target;
-  row.device = info.device;
+  row.device = info.target == "ref" ? "interpreted" : "native";
   row.schedule = schedule_for(info, row.m);
   row.time_us = seconds * 1e6;
   row.gbps = static_cast<double>(info.information_bytes) / seconds * 1e-9;

@@ -52,17 +52,18 @@ Stopwatch::Rows& Stopwatch::rows_of(int64_t m) {
   Rows& rows = rows_[m];
   if (rows.a.rows == 0) {
     rows.a = report::random_matrix(problem_.a, m, problem_.k, 1);
-    rows.out.resize(static_cast<size_t>(bytes_of(problem_.out, m * problem_.n)));
+    rows.operand = report::random_matrix(problem_.out, m, problem_.n, 2);
+    rows.out.resize(static_cast<size_t>(bytes_of(problem_.out, m * problem_.out_columns())));
   }
   return rows;
 }
 
 Result<void> Stopwatch::call(const BoundProgram& program, Rows& rows) const {
-  return program.run({.a = {rows.a.data.data(), bytes_of(problem_.a, problem_.k)},
-                      .out = {rows.out.data(), bytes_of(problem_.out, problem_.n)},
-                      .m = rows.a.rows,
-                      .workspace = nullptr},
-                     threads_, threads_.max_threads);
+  const BufferArg operand{rows.operand.data.data(), bytes_of(problem_.out, problem_.n)};
+  const BufferArg out{rows.out.data(), bytes_of(problem_.out, problem_.out_columns())};
+  const BufferArg a{rows.a.data.data(), bytes_of(problem_.a, problem_.k)};
+  return program.run({.matrices = {a, out, operand, operand}, .m = rows.a.rows, .workspace = nullptr}, threads_,
+                     threads_.max_threads);
 }
 
 /// All copies hold the same weights, so every schedule must give the same bits.

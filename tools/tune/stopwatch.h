@@ -43,6 +43,7 @@ class Stopwatch {
   /// Operands for an m.
   struct Rows {
     report::Matrix a;
+    report::Matrix operand;  // of mul and residual
     std::vector<std::byte> out;
     std::vector<std::byte> expected;  // empty until the first schedule has run
   };

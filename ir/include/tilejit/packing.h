@@ -1,4 +1,4 @@
-// How the integers and the zero points of a layer's weights lie in memory. The rows of ir/quant.h say which public format
+// How the weights and the zero points of a layer lie in memory. The rows of ir/quant.h say which public format
 // uses which; `read_tile` and `read_zero` (weights.h) read them.
 #pragma once
 
@@ -7,7 +7,7 @@
 
 namespace tilejit {
 
-/// How the integers of the weights lie in memory. N rows of K weights each; G groups along k.
+/// How the weights lie in memory: integers, but for row_floats. N rows of K weights each; G groups along k.
 enum class Packing : uint8_t {
   k_words,      // i32 [K*bits/32, N]: a word holds consecutive k of one channel, low bits first (GPTQ)
   n_words_awq,  // i32 [K, N/8]: a word holds 8 channels in the order 0,2,4,6,1,3,5,7 (AWQ gemm; 4 bits)
@@ -17,8 +17,9 @@ enum class Packing : uint8_t {
   q4_1,
   q8_0,
   q4_k,
+  row_floats,  // [N, K] of one float type: weights that are not quantized
 };
-inline constexpr size_t packing_count = static_cast<size_t>(Packing::q4_k) + 1;
+inline constexpr size_t packing_count = static_cast<size_t>(Packing::row_floats) + 1;
 
 /// How stored integer zero points lie in memory.
 enum class ZeroPacking : uint8_t {

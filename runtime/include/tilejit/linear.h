@@ -31,21 +31,32 @@ struct Threads {
   ParallelFor parallel_for;
 };
 
+/// What executes the machine code. The emulator runs the same bytes instruction by instruction and gives the same bits, a
+/// thousand times slower: for tests and for looking at code of another CPU. It is never chosen for the caller.
+enum class Device : uint8_t { native, emulated };
+
 struct LinearOptions {
   std::string target = "host";  // a row's name (`tilejit info`), `host` or `ref`
+  Device device = Device::native;
   std::string schedule;  // a schedule line for every m; empty: the tuned ones, else the row's default per range of m
   std::vector<int64_t> warm_m;  // kernels for these m are compiled by create
   Threads threads;              // for packing, and for run when its call names none
   std::string tuned = "auto";   // where `tune` wrote schedules: auto (the user's store), off (none), or a file's path
 };
 
-/// One call. Strides are in elements. `a` and `out` may have any alignment; a is [m,k], out [m,n].
+/// One call. Strides are in elements; matrices may have any alignment. a is [m,k]; out is [m,n], or [m,n/2] with swiglu. `mul` and
+/// `residual` are given exactly when the epilogue names them: of out's type, [m,n], or [m,n/2] where they stand behind swiglu.
+/// `residual` may be `out` itself, with the same stride; no other operands overlap `out`.
 struct LinearCall {
   const void* a = nullptr;
   int64_t lda = 0;
   int64_t m = 0;
   void* out = nullptr;
   int64_t ldo = 0;
+  const void* mul = nullptr;
+  int64_t ldmul = 0;
+  const void* residual = nullptr;
+  int64_t ldres = 0;
   void* workspace =
       nullptr;  // workspace_bytes(m) of 64-byte aligned memory, or null: a per-thread arena that only grows
   const Threads* threads = nullptr;
@@ -54,7 +65,7 @@ struct LinearCall {
 struct LinearInfo {
   std::string problem;  // the resolved line (dot and ks written out)
   std::string target;
-  std::string device;                  // native or interpreted
+  Device device = Device::native;
   std::vector<std::string> schedules;  // one line per range of m
   bool tuned = false;                  // the schedules were measured, by `tune`
   std::string schedule_origin;         // "default", "given", or "tuned in FILE"
@@ -73,7 +84,7 @@ class Linear {
   Linear& operator=(Linear&&) noexcept;
   ~Linear();
 
-  /// `invalid` for null operands, m < 1, and strides shorter than a row or over 2^40 elements; `resource` when a kernel
+  /// `invalid` for null operands, a mul or residual that the epilogue does not name, m < 1, and strides shorter than a row or over 2^40 elements; `resource` when a kernel
   /// cannot be compiled, memory is exhausted, or the caller's parallel_for throws.
   /// Nothing is allocated once the kernel for this m exists and the arena has its size.
   Result<void> run(const LinearCall& call) const;

@@ -1,7 +1,7 @@
 // The weights of one linear layer as a checkpoint stores them: a view, nothing is copied. `Linear::create` packs from it.
 //
 // w[k,n] = (u - z) * s + c with u an unsigned integer of `bits` bits (signed formats are read as u = q + 2^(bits-1)), z an
-// integer (the constant `zero`, or stored), s and c floats per group and channel. The formats are those of the public
+// integer (the constant `zero`, or stored), s and c floats per group and channel; with row_floats w is the value stored. The formats are those of the public
 // tools: GPTQ, AWQ, compressed-tensors, AutoRound and ggml. Nothing needs to be aligned. Checkpoint::open fills these views.
 #pragma once
 
@@ -29,15 +29,16 @@ struct FloatMatrix {
 struct Weights {
   int64_t n = 0;
   int64_t k = 0;
-  int bits = 4;
+  int bits = 4;              // 16: row_floats, whatever their type
   int activation_bits = 16;  // 8: the checkpoint asks for activations quantized to int8 row by row (w8a8, w4a8)
   int64_t group = -1;        // -1: one group over all of k
   Packing packing = Packing::row_bytes;
+  Type data_type = Type::bf16;  // row_floats only
   std::span<const std::byte> data;
   int zero = 8;  // z when zero_packing is none
   ZeroPacking zero_packing = ZeroPacking::none;
   std::span<const std::byte> zeros;
-  FloatMatrix scales;   // ggml formats: null data (they lie in the blocks)
+  FloatMatrix scales;   // ggml formats and row_floats: null data
   FloatMatrix offsets;  // c, in the type of the scales; null: no c
   /// Stored k of each position: activations column perm[i] meets packed weight i. Empty: the identity.
   std::span<const int32_t> perm;
@@ -54,7 +55,8 @@ struct Weights {
 
 /// ok, or `invalid` naming the layer, the field and what would fit: sizes of every span, n, k, group > 0, perm a permutation,
 /// 4-bit weights in bytes within -8..7, and every scale, offset and bias finite (a NaN or infinity names its group and
-/// channel). Reads all scales, and all bytes of 4-bit weights in bytes. The readers below need weights that pass.
+/// channel, a dense weight its channel and k), zero points of at most 255 for 8-bit weights. Reads all scales, all bytes of
+/// 4-bit weights in bytes, and all dense weights. The readers below need weights that pass, and are not for dense ones.
 Result<void> validate(const Weights& weights);
 
 /// Reads integers u of `k_count` positions from k0 (after perm) and `n_count` channels from n0 into u[kk * stride + nn].

@@ -1,0 +1,31 @@
+// The words of one packed panel, from the rows of a checkpoint: where `w` of pack.h gets its bits.
+#pragma once
+
+#include <tilejit/weights.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "jit/build_linear.h"
+
+namespace tilejit {
+
+/// The rows of the weights that a packed panel holds, in its first columns; the others are padding.
+struct PanelChannels {
+  int64_t first;
+  int64_t count;
+};
+PanelChannels channels_of(const PackedShape& shape, int64_t n, int64_t panel);
+
+/// Bytes of scratch that a thread needs for pack_integers.
+int64_t tile_bytes(const PackedShape& shape);
+
+/// Weights of 4 or 8 bits: `kk` to a 32-bit word. `words` are the panel's, and zero where they are padding; `tile` has
+/// tile_bytes of the thread's own.
+void pack_integers(const Weights& weights, const PackedShape& shape, PanelChannels channels, int kk, std::byte* words,
+                   uint8_t* tile);
+
+/// Dense weights: two of bf16 or one of any type to a word.
+void pack_dense(const Weights& weights, const PackedShape& shape, PanelChannels channels, int kk, std::byte* words);
+
+}  // namespace tilejit
