@@ -33,6 +33,8 @@ class Builder {
   void prefetch(BufferId buffer, std::vector<Slice> slices);
 
   Instr& append(Op op);
+  /// The kernel so far; its body takes what other writers of instructions append.
+  Kernel& kernel() { return kernel_; }
   Kernel take() { return std::move(kernel_); }
 
  private:

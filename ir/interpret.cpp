@@ -168,6 +168,9 @@ bool Machine::run_step(Wave& wave, const Step& step) {
     case Op::min:
     case Op::div:
     case Op::round:
+    case Op::exp:
+    case Op::erf:
+    case Op::tanh:
     case Op::bitcast:
     case Op::bit_and:
     case Op::bit_or:

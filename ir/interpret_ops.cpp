@@ -11,6 +11,7 @@
 
 #include "ir/check.h"
 #include "ir/interpret.h"
+#include "ir/scalar_ops.h"
 
 namespace tilejit::ir::interpreter {
 namespace {
@@ -118,18 +119,34 @@ void for_each_row(const Step& step, uint32_t* cells, F row) {
     }
 }
 
-template <typename F>
-void binary_row(const Row& r, F f) {
-  for (int64_t i = 0; i < r.n; ++i) r.to[i] = f(r.a[i * r.step_a], r.b[i * r.step_b]);
-}
-
-// Two versions: the machine's fused multiply-add and the C library's, which gives the same bits.
+// These rows have two versions: the machine's fused multiply-add and the C library's, which gives the same bits.
 #if defined(__x86_64__)
 [[gnu::target_clones("fma", "default")]]
 #endif
 void fma_row(const Row& r) {
   for (int64_t i = 0; i < r.n; ++i)
-    r.to[i] = bits(std::fma(f32(r.a[i * r.step_a]), f32(r.b[i * r.step_b]), f32(r.c[i * r.step_c])));
+    r.to[i] = bits(ScalarOps::fma(f32(r.a[i * r.step_a]), f32(r.b[i * r.step_b]), f32(r.c[i * r.step_c])));
+}
+
+#if defined(__x86_64__)
+[[gnu::target_clones("fma", "default")]]
+#endif
+void exp_row(const Row& r) {
+  for (int64_t i = 0; i < r.n; ++i) r.to[i] = bits(ScalarOps::exp(f32(r.a[i * r.step_a])));
+}
+
+#if defined(__x86_64__)
+[[gnu::target_clones("fma", "default")]]
+#endif
+void erf_row(const Row& r) {
+  for (int64_t i = 0; i < r.n; ++i) r.to[i] = bits(ScalarOps::erf(f32(r.a[i * r.step_a])));
+}
+
+#if defined(__x86_64__)
+[[gnu::target_clones("fma", "default")]]
+#endif
+void tanh_row(const Row& r) {
+  for (int64_t i = 0; i < r.n; ++i) r.to[i] = bits(ScalarOps::tanh(f32(r.a[i * r.step_a])));
 }
 
 /// fma of flushed operands whose tiny result is the zero of its sign. Tiny is what lies below the smallest normal number after
@@ -164,41 +181,39 @@ void dot_bf16_row(const Row& r) {
   }
 }
 
-template <typename F>
-void run_unary(const Step& step, uint32_t* cells, F f) {
+template <typename T, typename F>
+void run_unary(const Step& step, uint32_t* cells, F op) {
   for_each_row(step, cells, [&](const Row& r) {
-    for (int64_t i = 0; i < r.n; ++i) r.to[i] = f(r.a[i * r.step_a]);
+    for (int64_t i = 0; i < r.n; ++i) r.to[i] = std::bit_cast<uint32_t>(op(std::bit_cast<T>(r.a[i * r.step_a])));
   });
 }
 
-template <typename IntOp>
-void run_pairs(const Step& step, uint32_t* cells, IntOp op) {
-  for_each_row(step, cells, [&](const Row& r) { binary_row(r, op); });
+template <typename T, typename F>
+void run_pairs(const Step& step, uint32_t* cells, F op) {
+  for_each_row(step, cells, [&](const Row& r) {
+    for (int64_t i = 0; i < r.n; ++i)
+      r.to[i] = std::bit_cast<uint32_t>(op(std::bit_cast<T>(r.a[i * r.step_a]), std::bit_cast<T>(r.b[i * r.step_b])));
+  });
+}
+
+/// In the type of the result.
+template <typename F>
+void run_binary(const Step& step, uint32_t* cells, F op) {
+  CHECK(step.type == Type::f32 || step.type == Type::i32, "arithmetic is in f32 or i32");
+  if (step.type == Type::f32) return run_pairs<float>(step, cells, op);
+  return run_pairs<int32_t>(step, cells, op);
 }
 
 /// One row of the operand into one cell: walk.n = {rows, 1, columns}.
-template <typename IntOp>
-void run_reduce(const Step& step, uint32_t* cells, IntOp op) {
+template <typename F>
+void run_reduce(const Step& step, uint32_t* cells, F op) {
   const int64_t columns = step.walk.n[2];
   for (int64_t row = 0; row < step.walk.n[0]; ++row) {
     const uint32_t* from = cells + step.at[1] + row * columns;
-    uint32_t result = from[0];
-    for (int64_t c = 1; c < columns; ++c) result = op(result, from[c]);
-    cells[step.at[0] + row] = result;
+    auto result = static_cast<int32_t>(from[0]);
+    for (int64_t c = 1; c < columns; ++c) result = op(result, static_cast<int32_t>(from[c]));
+    cells[step.at[0] + row] = static_cast<uint32_t>(result);
   }
-}
-
-uint32_t signed_max(uint32_t a, uint32_t b) { return static_cast<int32_t>(a) > static_cast<int32_t>(b) ? a : b; }
-uint32_t signed_min(uint32_t a, uint32_t b) { return static_cast<int32_t>(a) < static_cast<int32_t>(b) ? a : b; }
-
-template <typename FloatOp, typename IntOp>
-void run_binary(const Step& step, uint32_t* cells, FloatOp on_f32, IntOp on_i32) {
-  CHECK(step.type == Type::f32 || step.type == Type::i32, "arithmetic is in f32 or i32");
-  if (step.type == Type::f32)
-    return for_each_row(step, cells, [&](const Row& r) {
-      binary_row(r, [&](uint32_t a, uint32_t b) { return bits(on_f32(f32(a), f32(b))); });
-    });
-  for_each_row(step, cells, [&](const Row& r) { binary_row(r, on_i32); });  // unsigned: wraps
 }
 
 void run_convert(const Step& step, uint32_t* cells) {
@@ -246,37 +261,30 @@ DefaultMode::~DefaultMode() = default;
 #endif
 
 void run_tile_op(const Step& step, uint32_t* cells, int64_t lane) {
-  switch (step.instr->op) {
+  const Instr& instr = *step.instr;
+  switch (instr.op) {
     case Op::fill: return run_fill(step, cells);
     case Op::convert: return run_convert(step, cells);
-    case Op::add:
-      return run_binary(
-          step, cells, [](float a, float b) { return a + b; }, [](uint32_t a, uint32_t b) { return a + b; });
-    case Op::sub:
-      return run_binary(
-          step, cells, [](float a, float b) { return a - b; }, [](uint32_t a, uint32_t b) { return a - b; });
-    case Op::mul:
-      return run_binary(
-          step, cells, [](float a, float b) { return a * b; }, [](uint32_t a, uint32_t b) { return a * b; });
-    case Op::max:
-      return run_binary(
-          step, cells, [](float a, float b) { return a > b ? a : b; }, signed_max);
-    case Op::min:
-      return run_binary(
-          step, cells, [](float a, float b) { return a < b ? a : b; }, signed_min);
+    case Op::add: return run_binary(step, cells, [](auto a, auto b) { return ScalarOps::add(a, b); });
+    case Op::sub: return run_binary(step, cells, [](auto a, auto b) { return ScalarOps::sub(a, b); });
+    case Op::mul: return run_binary(step, cells, [](auto a, auto b) { return ScalarOps::mul(a, b); });
+    case Op::max: return run_binary(step, cells, [](auto a, auto b) { return ScalarOps::max(a, b); });
+    case Op::min: return run_binary(step, cells, [](auto a, auto b) { return ScalarOps::min(a, b); });
     case Op::fma: return for_each_row(step, cells, fma_row);
-    case Op::div: return run_pairs(step, cells, [](uint32_t a, uint32_t b) { return bits(f32(a) / f32(b)); });
-    case Op::round: return run_unary(step, cells, [](uint32_t a) { return bits(std::nearbyint(f32(a))); });
-    case Op::bitcast: return run_unary(step, cells, [](uint32_t a) { return a; });
-    case Op::bit_and: return run_pairs(step, cells, [](uint32_t a, uint32_t b) { return a & b; });
-    case Op::bit_or: return run_pairs(step, cells, [](uint32_t a, uint32_t b) { return a | b; });
-    case Op::shift_left: return run_unary(step, cells, [n = step.instr->imm](uint32_t a) { return a << n; });
+    case Op::div: return run_pairs<float>(step, cells, ScalarOps::div);
+    case Op::round: return run_unary<float>(step, cells, ScalarOps::round);
+    case Op::exp: return for_each_row(step, cells, exp_row);
+    case Op::erf: return for_each_row(step, cells, erf_row);
+    case Op::tanh: return for_each_row(step, cells, tanh_row);
+    case Op::bitcast: return run_unary<uint32_t>(step, cells, [](uint32_t a) { return a; });
+    case Op::bit_and: return run_pairs<int32_t>(step, cells, ScalarOps::bit_and);
+    case Op::bit_or: return run_pairs<int32_t>(step, cells, ScalarOps::bit_or);
+    case Op::shift_left:
+      return run_unary<int32_t>(step, cells, [n = instr.imm](int32_t a) { return ScalarOps::shift_left(a, n); });
     case Op::shift_right:
-      return run_unary(step, cells, [n = step.instr->imm](uint32_t a) {
-        return static_cast<uint32_t>(static_cast<int32_t>(a) >> n);
-      });
-    case Op::reduce_max: return run_reduce(step, cells, signed_max);
-    case Op::reduce_add: return run_reduce(step, cells, [](uint32_t a, uint32_t b) { return a + b; });
+      return run_unary<int32_t>(step, cells, [n = instr.imm](int32_t a) { return ScalarOps::shift_right(a, n); });
+    case Op::reduce_max: return run_reduce(step, cells, ScalarOps::max<int32_t>);
+    case Op::reduce_add: return run_reduce(step, cells, [](int32_t a, int32_t b) { return ScalarOps::add(a, b); });
     case Op::unpack: return run_unpack(step, cells, lane, nullptr);
     case Op::unpack_zero: return run_unpack(step, cells, lane, cells + step.at[2]);
     case Op::dot_bf16: return for_each_row(step, cells, dot_bf16_row);

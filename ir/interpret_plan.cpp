@@ -107,6 +107,9 @@ class Planner {
       case Op::min:
       case Op::div:
       case Op::round:
+      case Op::exp:
+      case Op::erf:
+      case Op::tanh:
       case Op::bitcast:
       case Op::bit_and:
       case Op::bit_or:

@@ -151,6 +151,9 @@ std::string Printer::instruction(const Instr& instr) {
     case Op::min:
     case Op::div:
     case Op::round:
+    case Op::exp:
+    case Op::erf:
+    case Op::tanh:
     case Op::bitcast:
     case Op::bit_and:
     case Op::bit_or:

@@ -243,7 +243,10 @@ void check_tiles(const Kernel& kernel, const Instr& instr, const Report& report)
     case Op::min: return check_arithmetic(tiles);
     case Op::fma:
     case Op::div:
-    case Op::round: return check_f32_only(tiles);
+    case Op::round:
+    case Op::exp:
+    case Op::erf:
+    case Op::tanh: return check_f32_only(tiles);
     case Op::bit_and:
     case Op::bit_or:
     case Op::shift_left:

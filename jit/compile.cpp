@@ -5,6 +5,7 @@
 #include "ir/check.h"
 #include "ir/print.h"
 #include "ir/verify.h"
+#include "jit/passes/expand_functions.h"
 #include "jit/passes/hoist_invariants.h"
 #include "jit/passes/remove_dead.h"
 #include "jit/passes/simplify_loops.h"
@@ -14,9 +15,8 @@ namespace tilejit {
 namespace {
 
 constexpr std::array all_passes = {
-    Pass{"unroll_loops", unroll_loops},
-    Pass{"simplify_loops", simplify_loops},
-    Pass{"hoist_invariants", hoist_invariants},
+    Pass{"unroll_loops", unroll_loops},         Pass{"simplify_loops", simplify_loops},
+    Pass{"hoist_invariants", hoist_invariants}, Pass{"expand_functions", expand_functions},
     Pass{"remove_dead", remove_dead},
 };
 

@@ -371,13 +371,6 @@ Result<void> can_implement(const Problem& p, const TargetFacts& target) {
     return refuse(fmt::format("ks={} cuts k={} into unequal segments, of which kernels have at most {}", p.ks, p.k,
                               most_uneven_segments),
                   [](Problem& q) { q.ks = most_uneven_segments; });
-  const auto is_function = [](Epilogue e) {
-    return e == Epilogue::silu || e == Epilogue::gelu || e == Epilogue::gelu_tanh || e == Epilogue::swiglu;
-  };
-  for (const Epilogue e : p.epilogue)
-    if (is_function(e))
-      return refuse(fmt::format("the epilogue {} has no kernels yet", name_of<Epilogue>(epilogue_names, e)),
-                    [&](Problem& q) { std::erase_if(q.epilogue, is_function); });
   return {};
 }
 

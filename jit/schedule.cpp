@@ -215,6 +215,14 @@ std::vector<Loops> default_loops(const Problem& problem, const Layout& layout, c
   return ranges;
 }
 
+Schedule default_schedule(const Problem& problem, int64_t m, const TargetFacts& target) {
+  Schedule schedule;
+  schedule.layout = default_layout(problem, target);
+  for (const Loops& loops : default_loops(problem, schedule.layout, target))
+    if (m >= loops.m_lo && m <= loops.m_hi) schedule.loops = loops;
+  return schedule;
+}
+
 Result<void> legal(const Problem& problem, const Schedule& schedule, const TargetFacts& target) {
   const Layout& layout = schedule.layout;
   const Loops& loops = schedule.loops;

@@ -63,6 +63,9 @@ Layout default_layout(const Problem& problem, const TargetFacts& target);
 /// The loops for every range of m under a layout, ascending, covering 1..no_limit without holes.
 std::vector<Loops> default_loops(const Problem& problem, const Layout& layout, const TargetFacts& target);
 
+/// The default layout with its loops for m rows.
+Schedule default_schedule(const Problem& problem, int64_t m, const TargetFacts& target);
+
 /// ok, or `unsupported` with every reason, joined by "; ".
 Result<void> legal(const Problem& problem, const Schedule& schedule, const TargetFacts& target);
 

@@ -1,5 +1,7 @@
-// The cache key: everything that can change a byte of a kernel, as one readable line and its hash.
+// The cache key: everything that can change a byte of a kernel or what executes it, as one readable line and its hash.
 #pragma once
+
+#include <tilejit/linear.h>
 
 #include <cstdint>
 #include <string>
@@ -23,7 +25,7 @@ struct CacheKey {
 /// The key of the kernels of a resolved problem. m is left out (a kernel takes it at run time), and so is the schedule's
 /// range of m (it says when a kernel is used, not what it is). x86 code depends on tilejit's build alone; a target whose
 /// code a library generates names that library's build in TargetFacts::identity.
-CacheKey cache_key(const Problem& resolved, const Schedule& schedule, const TargetFacts& target);
+CacheKey cache_key(const Problem& resolved, const Schedule& schedule, const TargetFacts& target, Device device);
 /// The key with a given text.
 CacheKey key_of_text(std::string text);
 

@@ -61,8 +61,11 @@ Result<Kernel> Kernel::load(CompiledKernel compiled, std::string_view label) {
   kernel.loops_ = find_task_loops(compiled.kernel);
   kernel.scratch_bytes_ = compiled.code.scratch_bytes;
   kernel.interpreted_ = std::move(compiled.code.interpreted);
+  // A decoded instruction and its text take about as much as 32 times its bytes.
+  kernel.held_bytes_ = 32 * static_cast<int64_t>(compiled.code.bytes.size());
   if (kernel.interpreted_) return kernel;
   kernel.code_ = TRY(ExecMemory::create(compiled.code.bytes));
+  kernel.held_bytes_ = kernel.code_.mapped_bytes();
   kernel.entry_ = reinterpret_cast<Entry>(reinterpret_cast<uintptr_t>(kernel.code_.data()));
   const std::span code(kernel.code_.data(), compiled.code.bytes.size());
   const std::string symbol = fmt::format("tilejit:{}:{}", kernel.name_, label);
@@ -98,6 +101,13 @@ Result<void> Kernel::run_task(const TaskGrid& grid, int64_t id, const BufferArg*
   return {};
 }
 
+Result<std::vector<CompiledKernel>> for_device(std::vector<CompiledKernel> compiled, const Target& target,
+                                               Device device) {
+  if (device == Device::emulated)
+    for (CompiledKernel& one : compiled) one.code = TRY(target.emulated(std::move(one.code)));
+  return compiled;
+}
+
 Result<Executable> load_program(std::vector<CompiledKernel> compiled, std::string_view label) {
   CHECK(compiled.size() <= Executable::max_kernels, "more kernels than a program has");
   Executable program;
@@ -111,7 +121,7 @@ Result<Executable> load_program(std::vector<CompiledKernel> compiled, std::strin
       parameter.workspace = share_workspace(program.workspace, *buffer);
     }
     program.scratch_bytes = std::max(program.scratch_bytes, (kernel.scratch_bytes() + 63) / 64 * 64);
-    program.bytes += kernel.mapped_bytes();
+    program.bytes += kernel.held_bytes();
     program.kernels.push_back(std::move(kernel));
   }
   return program;

@@ -3,6 +3,7 @@
 // An Executable never changes after load, so any number of calls use it at once; bound_program.h binds and runs it.
 #pragma once
 
+#include <tilejit/linear.h>
 #include <tilejit/result.h>
 
 #include <algorithm>
@@ -80,7 +81,8 @@ class Kernel {
   std::span<const Parameter> parameters() const { return parameters_; }
   std::vector<Parameter>& parameters() { return parameters_; }
   int64_t scratch_bytes() const { return scratch_bytes_; }
-  int64_t mapped_bytes() const { return code_.mapped_bytes(); }
+  /// What the cache counts: pages of code, or about what an interpreted kernel takes.
+  int64_t held_bytes() const { return held_bytes_; }
   /// Whether the grid is the same for every m.
   bool has_fixed_grid() const;
   TaskGrid grid(int64_t m) const;
@@ -97,6 +99,7 @@ class Kernel {
   GdbSymbol gdb_;          // after code_: withdrawn before the code is unmapped
   Entry entry_ = nullptr;  // null: interpreted
   Interpreted interpreted_;
+  int64_t held_bytes_ = 0;
   int64_t scratch_bytes_ = 0;
 };
 
@@ -116,6 +119,9 @@ struct Executable {
   int64_t bytes = 0;          // what the cache counts
 };
 
+/// The kernels as `device` runs them: as they are, or by the target's emulator.
+Result<std::vector<CompiledKernel>> for_device(std::vector<CompiledKernel> compiled, const Target& target,
+                                               Device device);
 /// Loads the kernels of one program of build_linear.
 Result<Executable> load_program(std::vector<CompiledKernel> compiled, std::string_view label);
 

@@ -26,8 +26,7 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 }
 
 std::string_view device_of(const LinearInfo& info) {
-  if (info.target == "ref") return "interpreted";
-  return info.device == Device::emulated ? "emulated" : "native";
+  return info.target == "ref" ? "interpreted" : to_string(info.device);
 }
 
 /// TILEJIT_VERBOSE=dispatch: one line per Linear, so that nobody has to guess what runs.
@@ -58,9 +57,9 @@ int64_t information_bytes(const Problem& p) {
   return bytes_of(weight, p.n * p.k) + bytes_of(p.s, floats) + zeros;
 }
 
-Result<const Target*> find_executing_target(std::string_view name) {
+Result<const Target*> find_executing_target(std::string_view name, Device device) {
   const Target* target = TRY(find_target(name));
-  TRY(target->can_execute());
+  TRY(device == Device::native ? target->can_execute() : target->can_emulate());
   return target;
 }
 
@@ -72,17 +71,18 @@ Result<Problem> resolve_line(std::string_view line, const Target& target) {
 
 /// The program of a schedule, from the cache of the process.
 Result<KernelCache::Handle> compile_cached(const Problem& problem, const Schedule& schedule, const Target& target,
-                                           const std::string& layer) {
+                                           Device device, const std::string& layer) {
   const auto compile_program = [&]() -> Result<Executable> {
     const auto start = std::chrono::steady_clock::now();
     auto kernels = TRY(compile(build_linear(problem, schedule), target, {}));
+    kernels = TRY(for_device(std::move(kernels), target, device));
     Executable program = TRY(load_program(std::move(kernels), print_problem(problem)));
     if (is_told(Topic::dispatch))
       fmt::print(stderr, "tilejit: layer '{}': compiled in {:.0f} us: [{}]\n", layer, seconds_since(start) * 1e6,
                  print_schedule(schedule));
     return program;
   };
-  return process_cache().get(cache_key(problem, schedule, target.facts()), compile_program);
+  return process_cache().get(cache_key(problem, schedule, target.facts(), device), compile_program);
 }
 
 }  // namespace
@@ -97,7 +97,7 @@ struct Linear::State {
 
 Result<std::unique_ptr<Linear::State>> Linear::State::make(std::string_view line, const Weights& weights,
                                                            const LinearOptions& options) {
-  const Target& target = *TRY(find_executing_target(options.target));
+  const Target& target = *TRY(find_executing_target(options.target, options.device));
   const TargetFacts& facts = target.facts();
   const Problem problem = TRY(resolve_line(line, target));
   const ScheduleChoice choice = TRY(choose_schedules(problem, options, facts));
@@ -122,8 +122,8 @@ Result<std::unique_ptr<Linear::State>> Linear::State::make(std::string_view line
                  .information_bytes = information_bytes(problem),
                  .pack_seconds = seconds_since(start)};
   for (const Schedule& schedule : choice.schedules) state->info.schedules.push_back(print_schedule(schedule));
-  const auto compile = [problem, &target, name = weights.name](const Schedule& schedule) {
-    return compile_cached(problem, schedule, target, name);
+  const auto compile = [problem, &target, device = options.device, name = weights.name](const Schedule& schedule) {
+    return compile_cached(problem, schedule, target, device, name);
   };
   state->dispatch.emplace(problem, choice.schedules, std::move(packed), options.threads, compile);
   for (const int64_t m : options.warm_m) TRY(state->dispatch->warm(m));
@@ -159,9 +159,11 @@ Result<void> Linear::run(const LinearCall& call) const {
   return guarded("run", [&] { return state_->dispatch->run(call); });
 }
 
-Result<void> can_implement(std::string_view problem, std::string_view target) {
+const char* to_string(Device device) { return device == Device::native ? "native" : "emulated"; }
+
+Result<void> can_implement(std::string_view problem, std::string_view target, Device device) {
   return guarded("can_implement", [&]() -> Result<void> {
-    const Target* executing = TRY(find_executing_target(target));
+    const Target* executing = TRY(find_executing_target(target, device));
     TRY(resolve_line(problem, *executing));
     return {};
   });

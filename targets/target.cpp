@@ -2,6 +2,8 @@
 
 namespace tilejit {
 
-Result<Code> Target::emulated(Code) const { return unsupported("target " + facts().name + " has no emulator"); }
+Result<void> Target::can_emulate() const { return unsupported("target " + facts().name + " has no emulator"); }
+
+Result<Code> Target::emulated(Code) const { return can_emulate().error(); }
 
 }  // namespace tilejit

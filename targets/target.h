@@ -42,15 +42,43 @@ struct BufferArg {
 /// variables, outermost first; `scratch` is 64-byte aligned and `Code::scratch_bytes` long.
 using Entry = void (*)(const BufferArg* buffers, int64_t m, const int64_t* task, void* scratch);
 
+/// What one resource of a machine has to do in one iteration, and how long that takes.
+struct ResourceUse {
+  std::string name;  // a group of ports, "front end" or "chain"
+  double work = 0;   // micro-ops, instructions, or cycles of latency
+  double cycles = 0;
+};
+
+/// What a static model of a machine says of one iteration of a loop (or of one pass over straight code), inner loops excluded:
+/// no fewer cycles than its busiest resource takes.
+struct Prediction {
+  std::string machine;  // a row: "zen4"
+  std::vector<ResourceUse>
+      uses;           // groups of ports that are used, then the front end and the chain carried from the last iteration
+  std::string limit;  // the busiest
+  double cycles = 0;  // all data in L1
+  double l2_cycles = 0;  // all data in L2
+};
+
+/// Bytes of memory that one iteration moves; spilled registers and constants are not counted.
+struct Traffic {
+  int64_t vector_bytes = 0;     // loaded as they lie: weights, scales
+  int64_t broadcast_bytes = 0;  // loaded into all lanes: activations
+  int64_t stored_bytes = 0;
+};
+
 /// Counts of one loop of the machine code, innermost loops last.
 struct LoopResources {
-  std::string name;  // the IR loop variable
+  std::string name;      // the IR loop variable
+  int32_t position = 0;  // of the for_loop in the kernel's body
   int depth = 0;
   int64_t instructions = 0;  // in the body, inner loops excluded
   int64_t spill_loads = 0;
   int64_t spill_stores = 0;
   int64_t first_byte = 0;
   int64_t last_byte = 0;
+  Traffic traffic;                      // of an iteration, inner loops excluded; filled beside the predictions
+  std::vector<Prediction> predictions;  // the target's own row first; empty unless asked for
 };
 
 struct Resources {
@@ -63,6 +91,7 @@ struct Resources {
   int64_t code_bytes = 0;
   int64_t constant_bytes = 0;
   std::vector<LoopResources> loops;
+  std::vector<Prediction> straight;  // of the code outside all loops, which runs once a task; empty unless asked for
 };
 
 /// What runs a task in place of machine code, called as an Entry is; it may fail, and says why.
@@ -82,9 +111,13 @@ struct Code {
 /// Receives a stage's text under its name ("vcode", "alloc"); the text is made only when a sink is there.
 using StageSink = std::function<void(std::string_view stage, const std::string& text)>;
 
+/// Whose cycles are predicted: models of machines cost compile time.
+enum class Predict : uint8_t { none, own_row, compared_rows };
+
 struct LowerOptions {
   int vector_registers = 32;  // the allocator may use only so many (at least 6)
-  StageSink stages;           // may be empty
+  StageSink stages = {};      // may be empty
+  Predict predict = Predict::none;
 };
 
 class Target {
@@ -95,8 +128,9 @@ class Target {
   virtual Result<void> can_execute() const = 0;
   /// The kernel must be verified and free of `unrolled` loops. `unsupported` names the instruction that the target lacks.
   virtual Result<Code> lower(const ir::Kernel& kernel, const LowerOptions& options) const = 0;
-  /// Lowered code that a machine which cannot execute it may run: `interpreted` executes its bytes, instruction by
-  /// instruction. `unsupported`: the target (or this build of it) has no emulator.
+  /// ok when the target and this build of it have an emulator, else why not.
+  virtual Result<void> can_emulate() const;
+  /// Lowered code for a machine that cannot execute it: `interpreted` executes its bytes, instruction by instruction.
   virtual Result<Code> emulated(Code code) const;
 };
 

@@ -44,10 +44,7 @@ Result<void> compile_once(std::string_view line, int64_t m, const Target& target
   StageClock clock(times);
   const Problem asked = TRY(parse_problem(line));
   const Problem problem = TRY(resolve(asked, target.facts()));
-  Schedule schedule;
-  schedule.layout = default_layout(problem, target.facts());
-  for (const Loops& loops : default_loops(problem, schedule.layout, target.facts()))
-    if (m >= loops.m_lo && m <= loops.m_hi) schedule.loops = loops;
+  const Schedule schedule = default_schedule(problem, m, target.facts());
   TRY(legal(problem, schedule, target.facts()));
   clock.mark("choose");
   ir::Program program = build_linear(problem, schedule);
@@ -97,9 +94,9 @@ Result<std::vector<double>> time_tiny_calls(std::string_view target, int batches
   options.threads.max_threads = 1;
   const Weights weights = report::random_weights(problem, 1);
   const Linear linear = TRY(Linear::create(line, weights, options));
-  const std::vector<std::byte> a = report::random_normals(Type::f32, problem.k, 1);
+  const report::Matrix a = report::random_matrix(Type::f32, 1, problem.k, 1);
   std::vector<float> out(static_cast<size_t>(problem.n));
-  const LinearCall call{.a = a.data(), .lda = problem.k, .m = 1, .out = out.data(), .ldo = problem.n};
+  const LinearCall call{.a = a.data.data(), .lda = problem.k, .m = 1, .out = out.data(), .ldo = problem.n};
   return time_calls([&] { return linear.run(call); }, batches);
 }
 

@@ -49,13 +49,14 @@ Result<Copies> make_copies(const std::string& line, const Options& options) {
 }
 
 Contestant::Contestant(const Copies& copies, int64_t m, int threads)
-    : copies_(&copies), a_(report::random_matrix(copies.problem.a, m, copies.problem.k, 1)),
-      out_(static_cast<size_t>(bytes_of(copies.problem.out, m * copies.problem.n))),
+    : copies_(&copies), inputs_(report::random_inputs(
+                            copies.problem, report::random_matrix(copies.problem.a, m, copies.problem.k, 1), 2)),
+      out_(static_cast<size_t>(bytes_of(copies.problem.out, m * copies.problem.out_columns()))),
       m_(m), threads_{.max_threads = threads, .parallel_for = {}} {}
 
 Result<double> Contestant::time_calls(int64_t calls) {
-  const Problem& p = copies_->problem;
-  const LinearCall call{.a = a_.data.data(), .lda = p.k, .m = m_, .out = out_.data(), .ldo = p.n, .threads = &threads_};
+  LinearCall call = report::make_call(inputs_, copies_->problem, out_.data());
+  call.threads = &threads_;
   const double start = measure::now();
   for (int64_t i = 0; i < calls; ++i) {
     TRY(copies_->layers[next_].run(call));
@@ -95,7 +96,7 @@ Result<report::Row> Contestant::result(const measure::RoofTable& roofs) const {
   row.roof = bound.roof;
   row.roof_share = bound.seconds / summary.median;
   row.read_share = roofs.bound(threads_.max_threads, bytes, 0, peak_of(problem.dot)).seconds / summary.median;
-  TRY(report::fill_check(row, linear, copies_->first, a_, threads_));
+  TRY(report::fill_check(row, linear, copies_->first, inputs_, threads_));
   return row;
 }
 

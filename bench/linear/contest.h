@@ -24,6 +24,7 @@ struct Options {
   std::string target = "host";
   int repetitions = 7;
   bool roofs = false;
+  bool model = false;
   bool json = false;
 };
 
@@ -52,7 +53,7 @@ class Contestant {
   Result<double> time_calls(int64_t calls);
 
   const Copies* copies_;
-  report::Matrix a_;
+  report::CallInputs inputs_;
   std::vector<std::byte> out_;
   int64_t m_;
   Threads threads_;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "bench/linear/contest.h"
+#include "bench/linear/model.h"
 #include "bench/measure/machine.h"
 #include "bench/measure/roof_table.h"
 #include "tools/report/exit_status.h"
@@ -19,7 +20,7 @@ constexpr std::string_view columns[] = {"problem", "threads", "compile us", "tim
                                         "roof",    "share",   "of read",    "rel_l2",  "ok",     "schedule"};
 
 void declare(CLI::App& app, Options& options) {
-  app.add_option("problem", options.problems, "Problem lines")->required();
+  app.add_option("problem", options.problems, "Problem lines; --model has some of its own");
   app.add_option("--threads", options.threads, "Thread counts: 1,2")->delimiter(',')->check(CLI::Range(1, 1024));
   app.add_option("--m", options.m, "Rows: 1,256; default: the problem's m, else 1")
       ->delimiter(',')
@@ -28,6 +29,7 @@ void declare(CLI::App& app, Options& options) {
   app.add_option("--target", options.target, "host or a CPU row");
   app.add_option("--repetitions", options.repetitions, "Samples of each contestant")->check(CLI::Range(1, 1000));
   app.add_flag("--roofs", options.roofs, "Print every roof");
+  app.add_flag("--model", options.model, "The static model's cycles against measured ones");
   app.add_flag("--json", options.json, "One array of objects instead of a table");
 }
 
@@ -62,7 +64,18 @@ std::string roofs_text(const measure::RoofTable& roofs) {
   return table.text();
 }
 
+Result<int> compare(const Options& options) {
+  const ModelReport report = TRY(compare_with_model(options));
+  if (options.json)
+    fmt::print("{}\n", to_json(report).dump(1));
+  else
+    fmt::print("{}\n{}", measure::to_line(measure::inspect_machine()), to_text(report));
+  return report::exit_ok;
+}
+
 Result<int> bench(const Options& options) {
+  if (options.model) return compare(options);
+  if (options.problems.empty()) return invalid("problem: none is given; a line is like 'w4a16 n=4096 k=4096 g=128'");
   measure::RoofTable roofs = TRY(measure::RoofTable::create(options.threads));
   std::vector<report::Row> rows;
   for (const std::string& line : options.problems) TRY(contest(line, options, roofs, rows));

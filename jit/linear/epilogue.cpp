@@ -1,6 +1,7 @@
 #include "jit/linear/epilogue.h"
 
 #include "ir/check.h"
+#include "ir/functions.h"
 
 namespace tilejit {
 
@@ -28,19 +29,19 @@ EpilogueBuilder::EpilogueBuilder(const Geometry& geometry, ir::Builder& builder)
 
 void EpilogueBuilder::finish(const Position& at, const std::vector<Value>& sums) {
   if (g.p.quantizes_rows()) scale_rows(at, sums);
-  const size_t together = static_cast<size_t>(g.shape.halves);  // streams that swiglu joins
+  const auto together = static_cast<size_t>(g.shape.halves);  // streams that swiglu joins
   for (size_t s = 0; s < sums.size(); s += together) {
-    bool joined = together == 1;
+    std::vector<Value> y(sums.begin() + static_cast<std::ptrdiff_t>(s),
+                         sums.begin() + static_cast<std::ptrdiff_t>(s + together));
     for (const Epilogue e : g.p.epilogue) {
-      if (e == Epilogue::swiglu) {
-        join(sums[s], sums[s + 1]);
-        joined = true;
-        continue;
-      }
-      for (size_t half = 0; half < (joined ? 1 : together); ++half)
-        apply(e, sums[s + half], at, columns_of(at, s + half, joined));
+      const bool joined = y.size() < together || together == 1;
+      if (e == Epilogue::swiglu)
+        y = {join(y[0], y[1])};
+      else
+        for (size_t half = 0; half < y.size(); ++half)
+          y[half] = apply(e, y[half], at, columns_of(at, s + half, joined));
     }
-    store(sums[s], at, columns_of(at, s, true));
+    store(y[0], at, columns_of(at, s, true));
   }
 }
 
@@ -62,18 +63,29 @@ EpilogueBuilder::Columns EpilogueBuilder::columns_of(const Position& at, size_t 
   return c;
 }
 
-void EpilogueBuilder::apply(Epilogue e, Value y, const Position& at, const Columns& columns) {
+Value EpilogueBuilder::apply(Epilogue e, Value y, const Position& at, const Columns& columns) {
+  ir::TileOps ops = functions();
   switch (e) {
-    case Epilogue::bias: return add_bias(y, columns);
-    case Epilogue::relu: return relu(y);
-    case Epilogue::mul: return with_operand(Op::mul, mul_, y, at, columns);
-    case Epilogue::residual: return with_operand(Op::add, residual_, y, at, columns);
-    case Epilogue::silu:
-    case Epilogue::gelu:
-    case Epilogue::gelu_tanh:
+    case Epilogue::bias: add_bias(y, columns); return y;
+    case Epilogue::relu: relu(y); return y;
+    case Epilogue::mul: with_operand(Op::mul, mul_, y, at, columns); return y;
+    case Epilogue::residual: with_operand(Op::add, residual_, y, at, columns); return y;
+    case Epilogue::silu: return ir::functions::silu(ops, {y}).tile;
+    case Epilogue::gelu: return ir::functions::gelu(ops, {y}).tile;
+    case Epilogue::gelu_tanh: return ir::functions::gelu_tanh(ops, {y}).tile;
     case Epilogue::swiglu: break;
   }
+  CHECK(false, "swiglu joins two tiles");
 }
+
+Value EpilogueBuilder::join(Value gate, Value up) {
+  ir::TileOps ops = functions();
+  const Value y = ir::functions::silu(ops, {gate}).tile;
+  b.elementwise(Op::mul, y, y, up);
+  return y;
+}
+
+ir::TileOps EpilogueBuilder::functions() const { return {b.kernel(), b.kernel().body, {g.loops.mr, g.loops.nr, 1}}; }
 
 void EpilogueBuilder::scale_rows(const Position& at, const std::vector<Value>& sums) {
   const Value scale = b.tile("a_scale", {Type::f32, {g.loops.mr, 1, 1}});
@@ -119,7 +131,5 @@ std::vector<ir::Slice> EpilogueBuilder::tile_at(const Position& at, const Column
 }
 
 bool EpilogueBuilder::clips(const Columns& columns) const { return columns.clip || g.loops.mr > 1; }
-
-void EpilogueBuilder::join(Value, Value) { CHECK(false, "swiglu is refused by can_implement"); }
 
 }  // namespace tilejit

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "ir/builder.h"
+#include "ir/tile_ops.h"
 #include "jit/linear/geometry.h"
 #include "jit/linear/tile.h"
 
@@ -28,11 +29,13 @@ class EpilogueBuilder {
   std::vector<ir::Slice> tile_at(const Position& at, const Columns& columns) const;
   bool clips(const Columns& columns) const;
   void scale_rows(const Position& at, const std::vector<ir::Value>& sums);
-  void apply(Epilogue e, ir::Value y, const Position& at, const Columns& columns);
+  /// The epilogue op on y: in y, or a new register.
+  ir::Value apply(Epilogue e, ir::Value y, const Position& at, const Columns& columns);
   void add_bias(ir::Value y, const Columns& columns);
   void relu(ir::Value y);
-  /// gate = silu(gate) * up.
-  void join(ir::Value gate, ir::Value up);
+  /// silu(gate) * up.
+  ir::Value join(ir::Value gate, ir::Value up);
+  ir::TileOps functions() const;
   void with_operand(ir::Op op, ir::BufferId buffer, ir::Value y, const Position& at, const Columns& columns);
   void store(ir::Value y, const Position& at, const Columns& columns);
 

@@ -372,6 +372,7 @@ Result<Code> encode(const VCode& code, const Allocation& allocation) {
     for (size_t loop = 0; loop < code.loops.size(); ++loop) {
       result.resources.loops[loop].name = code.loops[loop].name;
       result.resources.loops[loop].depth = code.loops[loop].depth;
+      result.resources.loops[loop].position = code.loops[loop].position;
     }
     return result;
   } catch (const Xbyak::Error& error) { return resource(fmt::format("x86 encoder: {}", error.what())); }

@@ -78,6 +78,9 @@ class Selector {
       case ir::Op::prefetch: select_prefetch(s_, i); break;
       case ir::Op::for_loop: return enter(i);
       case ir::Op::end: leave(); return {};
+      case ir::Op::exp:
+      case ir::Op::erf:
+      case ir::Op::tanh: return refuse(s_, instr, "a function; the expand_functions pass comes first");
       case ir::Op::async_copy:
       case ir::Op::barrier:
       case ir::Op::wait: return refuse(s_, instr, "waves and shared memory are for GPUs");
@@ -165,7 +168,8 @@ class Selector {
     int depth = 1;
     for (const OpenLoop& l : open_) depth += l.is_loop;
     loop.number = static_cast<int32_t>(emit_.code.loops.size());
-    emit_.code.loops.push_back({kernel_.value(kernel_.body[loop.position].dst).name, depth});
+    emit_.code.loops.push_back(
+        {kernel_.value(kernel_.body[loop.position].dst).name, depth, static_cast<int32_t>(loop.position)});
     loop.head = emit_.label();
     emit_.push(VOp::loop_begin).imm = loop.number;
     emit_.place(loop.head);

@@ -26,6 +26,18 @@ enum class VOp : uint8_t {
 #undef VOP
 };
 
+inline constexpr int vop_count = 0
+#define VVV(name, flags) +1
+#define VV(name, dst_bytes, src_bytes, flags) +1
+#define VVI(name, flags) +1
+#define VOP(name, form, flags) +1
+#include "targets/x86/vcode_ops.def"
+#undef VVV
+#undef VV
+#undef VVI
+#undef VOP
+    ;
+
 /// Which operands an instruction has and which of them may be memory.
 enum class Form : uint8_t { vvv, vv, vvi, fma, dot, other, control };
 
@@ -81,7 +93,8 @@ struct Inst {
 
 struct VLoop {
   std::string name;
-  int depth = 0;  // 1: outermost
+  int depth = 0;         // 1: outermost
+  int32_t position = 0;  // of the for_loop in the kernel's body
 };
 
 struct VCode {

@@ -5,6 +5,7 @@
 #include "targets/x86/arch.h"
 #include "targets/x86/emulator/emulator.h"
 #include "targets/x86/encode.h"
+#include "targets/x86/model.h"
 #include "targets/x86/regalloc.h"
 #include "targets/x86/select.h"
 
@@ -25,12 +26,26 @@ class X86Target final : public Target {
     if (options.stages) options.stages("vcode", x86::print(code, {}));
     const x86::Allocation allocation = TRY(x86::allocate(code, options.vector_registers));
     if (options.stages) options.stages("alloc", x86::print(code, allocation));
-    return x86::encode(code, allocation);
+    Code result = TRY(x86::encode(code, allocation));
+    x86::predict_loops(code, allocation, wanted_cores(options.predict), result.resources);
+    return result;
   }
 
+  Result<void> can_emulate() const override { return x86::can_emulate(); }
   Result<Code> emulated(Code code) const override { return x86::emulated(std::move(code)); }
 
  private:
+  /// The row's own core, then those that people compare.
+  std::vector<const x86::Core*> wanted_cores(Predict predict) const {
+    std::vector<const x86::Core*> wanted;
+    if (predict == Predict::none) return wanted;
+    wanted.push_back(&x86::core_of(row_.facts.name));
+    if (predict == Predict::own_row) return wanted;
+    for (const char* name : {"zen4", "zen5", "spr"})
+      if (name != wanted.front()->name) wanted.push_back(&x86::core_of(name));
+    return wanted;
+  }
+
   const x86::CpuRow& row_;
 };
 

@@ -70,6 +70,21 @@ TEST(CliOutput, RandomActivationsAreNoRemarkWhenNoFileIsGiven) {
   }
 }
 
+TEST(CliOutput, EmulatesTheCodeOfACpuThatThisMachineMayNotBe) {
+  const CommandResult dump =
+      run_command("jitdump", "'w4a16 m=3 n=64 k=64 a=bf16' --target zen4 --run --bisect --device emulated");
+  if (dump.status == 3) GTEST_SKIP() << dump.err;
+  EXPECT_EQ(dump.status, 0) << dump.err << dump.out;
+  EXPECT_NE(dump.out.find("device=emulated: every buffer equals"), std::string::npos) << dump.out;
+  EXPECT_NE(dump.out.find("the code was emulated"), std::string::npos) << dump.out;
+  for (const Json& row : rows_of("tilejit",
+                                 "run tests/data/minilm/gptq --m 1,5 --layer query --target zen4 "
+                                 "--device emulated --json")) {
+    EXPECT_EQ(row["device"], "emulated");
+    EXPECT_EQ(row["ok"], true) << row.dump(1);
+  }
+}
+
 TEST(CliOutput, AFolderStandsForTheCheckpointsInIt) {
   std::set<std::string> checkpoints;
   for (const Json& row : rows_of("tilejit", "run tests/data/minilm --m 1 --target ref --threads 1 --json")) {
@@ -93,7 +108,7 @@ TEST(CliOutput, UnsupportedRowsNameTheTargetAsOthersDo) {
 TEST(CliOutput, DescribesTheMachineAsJson) {
   const Json rows = rows_of("tilejit", "info --json");
   ASSERT_EQ(rows.size(), 1u);
-  for (const char* key : {"version", "cpu", "row", "dots", "l2_bytes", "threads", "targets", "schemes"})
+  for (const char* key : {"version", "cpu", "row", "dots", "l2_bytes", "threads", "targets", "devices", "schemes"})
     EXPECT_TRUE(rows.front().contains(key)) << key;
   EXPECT_EQ(rows.front()["schemes"].front()["scheme"], "w4a16");
 }

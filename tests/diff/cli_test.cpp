@@ -35,8 +35,10 @@ TEST(Cli, SaysInOneLineWhatIsWrong) {
       {"tilejit", "run /no/such/checkpoint", 2, "/no/such/checkpoint"},
       {"tilejit", "run tests/data/minilm/gptq --layer '('", 2, "--layer"},
       {"tilejit", "run tests/data/minilm/gptq --layer nothing_like_it", 2, "nothing_like_it"},
-      {"tilejit", "run tests/data/minilm/gptq --device hip", 3, "no GPU target is built"},
-      {"tilejit", "run tests/data/minilm/gptq --device emulated", 3, "--device emulated"},
+      {"tilejit", "run tests/data/minilm/gptq --device hip", 3, "needs a GPU target"},
+      {"tilejit", "run tests/data/minilm/gptq --device toaster", 2, "--device toaster"},
+      {"tilejit", "linear 'w4a16 n=64 k=64 a=bf16' --target ref --device emulated", 3, "ref has no emulator"},
+      {"jitdump", "'w4a16 n=64 k=64 a=bf16' --target ref --run --device emulated", 3, "ref has no emulator"},
       {"tilejit", "run tests/data/minilm/gptq --target ref --activations /no/such.safetensors", 2, "/no/such"},
       {"tilejit", "linear 'w4a16 n=64'", 2, "k"},
       {"tilejit", "linear 'w8a8 n=64 k=64 a=bf16' --target ref", 3, "w8a8"},
@@ -91,6 +93,35 @@ TEST(Jitdump, DumpsForACpuThatThisMachineMayNotBe) {
     EXPECT_NE(result.out.find(words), std::string::npos) << words;
 }
 
+/// Four rows of four vectors: 8 k are 128 FMA on two pipes at two cycles each, over 32 permutes and 12 shifts.
+TEST(Jitdump, PredictsTheSteadyLoopForRowsSideBySide) {
+  const CommandResult result =
+      run_command("jitdump",
+                  "'w4a16 m=4 n=64 k=512 a=bf16 g=128 dot=fma' --target zen4 --stage resources --schedule "
+                  "'panel=64 kk=8 streams=1 mr=4 nr=64 expand=inplace kc=0 mc=0 unroll=1 prefetch=0'");
+  ASSERT_EQ(result.status, 0) << result.err;
+  const std::string gemm = result.out.substr(result.out.find("// resources gemm"));
+  for (const char* words :
+       {"predicted for m=4:", "zen4     %k            128.0    128.0", "fp01 128/128.0", "fp12 32/32.0",
+        "zen5     %k             64.0", "spr      %k             94.0", "p05 144/72.0"})
+    EXPECT_NE(gemm.find(words), std::string::npos) << words << " is missing in\n" << gemm;
+}
+
+TEST(BenchLinear, ModelPredictsForACpuThatThisMachineMayNotBe) {
+  const CommandResult result = run_command(
+      "bench_linear", "'w4a16 n=64 k=256 g=128 dot=fma' --m 1,2 --model --target avx512 --repetitions 1 --json");
+  ASSERT_EQ(result.status, 0) << result.err;
+  const auto rows = nlohmann::json::parse(result.out);
+  ASSERT_EQ(rows.size(), 2u);
+  for (const auto& row : rows) {
+    EXPECT_EQ(row["machine"], "avx512");
+    EXPECT_EQ(row["level"], "L1");
+    EXPECT_GT(row["predicted_cycles"], 0);
+    EXPECT_EQ(row["measured_cycles"].is_null(), row["not_measured"].is_string());
+    EXPECT_EQ(row["error"].is_null(), row["measured_cycles"].is_null());
+  }
+}
+
 TEST(Jitdump, RunsAndBisects) {
   const CommandResult result = run_command("jitdump", std::string(small) + " --run --bisect --seed 4");
   EXPECT_EQ(result.status, 0) << result.err;
@@ -109,6 +140,9 @@ TEST(Jitdump, PrintsJson) {
   bool has_resources = false;
   for (const auto& row : rows) has_resources |= row.contains("resources") && row["resources"].contains("spill_loads");
   EXPECT_TRUE(has_resources);
+  bool has_limit = false;  // `ref` has no machine code to predict
+  for (const auto& row : rows) has_limit |= row.contains("predictions") && !row["predictions"].empty();
+  EXPECT_FALSE(has_limit);
 }
 
 void expect_row_keys(const nlohmann::json& row) {

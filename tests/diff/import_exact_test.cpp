@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <tilejit/checkpoint.h>
+#include <tilejit/linear.h>
 
 #include <algorithm>
 #include <bit>
@@ -115,6 +116,21 @@ TEST_P(ImportExact, EveryArrayIsTheLibrarys) {
   for (const Layer& layer : checkpoint->layers) {
     ASSERT_TRUE(expected.contains(layer.name)) << layer.name;
     expect_layer(expected.at(layer.name), layer);
+  }
+}
+
+TEST_P(ImportExact, EveryLayerThatIsReadIsALinear) {
+  const Result<Checkpoint> checkpoint = Checkpoint::open(folder + GetParam());
+  ASSERT_TRUE(checkpoint.ok()) << checkpoint.error().message;
+  for (const Layer& layer : checkpoint->layers) {
+    if (!layer.unsupported.empty()) continue;
+    SCOPED_TRACE(layer.name);
+    const std::string line = describe(layer.weights, Type::bf16);
+    EXPECT_EQ(line.substr(0, line.find(' ')), layer.scheme);
+    LinearOptions options;
+    options.target = "ref";
+    const auto linear = Linear::create(line, layer.weights, options);
+    EXPECT_TRUE(linear.ok()) << linear.error().message;
   }
 }
 

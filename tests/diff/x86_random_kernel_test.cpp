@@ -1,10 +1,11 @@
 // Random kernels: machine code of every row against the interpreter, bit for bit; with all registers and with six. Rows that
-// this machine cannot execute are emulated.
+// this machine cannot execute are emulated, on fewer kernels.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <random>
 #include <string>
+#include <utility>
 
 #include "ir/print.h"
 #include "targets/targets.h"
@@ -27,7 +28,7 @@ TEST_P(RandomKernel, AgreesWithTheInterpreter) {
   const Result<Device> device = test::device_for(target);
   if (!device) GTEST_SKIP() << device.error().message;
   const uint64_t first = test::first_seed();
-  const auto count = static_cast<uint64_t>(test::test_cases(150));
+  const auto count = static_cast<uint64_t>(test::test_cases(*device == Device::native ? 150 : 40));
   for (uint64_t seed = first; seed < first + count; ++seed) {
     const ir::Kernel kernel = test::lowered_kernel(test::random_kernel(
         seed,
@@ -50,6 +51,34 @@ INSTANTIATE_TEST_SUITE_P(X86, RandomKernel,
                          [](const auto& row) {
                            return fmt::format("{}_{}", row.param.target, row.param.vector_registers);
                          });
+
+/// The code run by the CPU and by the emulator from the same arguments.
+std::string native_against_emulated(const Target& target, const ir::Kernel& kernel, int64_t m, uint64_t seed) {
+  const Result<Code> code = target.lower(kernel, {});
+  if (!code) return code.error().message;
+  const Result<Code> emulated = target.emulated(*code);
+  if (!emulated) return emulated.error().message;
+  test::Arguments native_results = test::random_arguments(kernel, m, seed);
+  test::Arguments emulated_results = native_results;
+  for (const auto& [which, results] : {std::pair(&*code, &native_results), std::pair(&*emulated, &emulated_results)})
+    if (const Result<void> run = test::run_code(*which, kernel, m, *results); !run) return run.error().message;
+  return test::difference(kernel, native_results, emulated_results);
+}
+
+TEST(RandomKernelDevices, NativeAndEmulatedGiveTheSameBits) {
+  const Result<const Target*> host = find_target("host");
+  if (!host) GTEST_SKIP() << "NOT COMPARED: " << host.error().message;
+  if (const auto can = (*host)->can_emulate(); !can) GTEST_SKIP() << "NOT COMPARED: " << can.error().message;
+  const uint64_t first = test::first_seed();
+  const auto count = static_cast<uint64_t>(test::test_cases(50));
+  for (uint64_t seed = first; seed < first + count; ++seed) {
+    const ir::Kernel kernel = test::lowered_kernel(
+        test::random_kernel(seed, {.lanes16 = true, .bf16_dot = (*host)->facts().has_dot_bf16, .instructions = 30}));
+    for (const int64_t m : {int64_t{1}, int64_t{9}})
+      ASSERT_EQ(native_against_emulated(**host, kernel, m, seed), "")
+          << fmt::format("m={}\n{}\n{}", m, test::reproduction(seed), ir::print(kernel));
+  }
+}
 
 }  // namespace
 }  // namespace tilejit

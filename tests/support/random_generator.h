@@ -108,6 +108,7 @@ class Generator {
   void store_out();
   void loop(int depth);
   void tail_loop();
+  void function();
   void row_loop(int depth);
   void init_scratch();
 

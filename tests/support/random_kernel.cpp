@@ -137,6 +137,7 @@ void Generator::row_loop(int depth) {
 }
 
 void Generator::statement(int depth) {
+  if (chance(4)) return function();
   if (depth < most_depth && chance(12)) return loop(depth);
   if (depth < most_depth && row_ == Value::none && chance(15)) return row_loop(depth);
   switch (pick(0, 20)) {

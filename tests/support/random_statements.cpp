@@ -309,4 +309,15 @@ void Generator::store_out() {
     if (type_of(v) == tile && chance(70)) return store_tile(v);
 }
 
+void Generator::function() {
+  const TileType tile{Type::f32, broadcast_shape()};
+  const std::vector<Value> fitting = operands_for(tile);
+  if (fitting.empty()) return fill();
+  static constexpr Op functions[] = {Op::exp, Op::erf, Op::tanh};
+  const Value x = fitting[static_cast<size_t>(pick(0, std::ssize(fitting) - 1))];
+  const Value v = result(tile);
+  b_.elementwise(functions[pick(0, 2)], v, x);
+  keep(v);
+}
+
 }  // namespace tilejit::test

@@ -5,12 +5,13 @@
 #include <tilejit/weights.h>
 
 #include "jit/problem.h"
+#include "runtime/reference.h"
 #include "tests/support/bounds.h"
 
 namespace tilejit::test {
 
-/// `resolved` has dot and ks written out; a float dot of w4a16 or w8a16. out and bound are [m, n], row-major.
-void reference_linear(const Problem& resolved, const Weights& weights, const FloatRows& a, int64_t m, double* out,
-                      double* bound);
+/// `resolved` has dot and ks written out. out and bound are [m, resolved.out_columns()], row-major.
+void reference_linear(const Problem& resolved, const Weights& weights, const FloatRows& a,
+                      const ReferenceOperands& operands, int64_t m, double* out, double* bound);
 
 }  // namespace tilejit::test

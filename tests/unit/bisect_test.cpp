@@ -35,7 +35,7 @@ Verdict bisect_with(std::vector<Pass> passes) {
   const ir::Program program = ir::parse(text).value();
   const Target* target = find_target("ref").value();
   constexpr int64_t m = 3;
-  return bisect(stages_of(program, passes, *target, m), make_memory(program, m, 1).value()).value();
+  return bisect(stages_of(program, passes, *target, Device::native, m), make_memory(program, m, 1).value()).value();
 }
 
 TEST(Bisect, FindsNothingWhereAllAgree) { EXPECT_EQ(bisect_with({{"keep", keep}, {"keep_again", keep}}).stage, ""); }
@@ -58,7 +58,7 @@ TEST(Bisect, NamesThePassThatLeavesAnIllegalKernel) {
 
 TEST(Bisect, EndsWithTheCodeOfTheTarget) {
   const ir::Program program = ir::parse(text).value();
-  const auto stages = stages_of(program, passes(), *find_target("ref").value(), 2);
+  const auto stages = stages_of(program, passes(), *find_target("ref").value(), Device::native, 2);
   EXPECT_EQ(stages.size(), passes().size() + 2);
   EXPECT_EQ(stages.back().name, "code of ref");
 }

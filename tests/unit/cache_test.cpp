@@ -140,7 +140,7 @@ TEST(CacheKey, NamesEverythingThatCanChangeAByte) {
   const Problem problem = problem_of("w4a16 m=* n=64 k=128 a=bf16 g=32 dot=fma ks=1");
   const TargetFacts target{.name = "zen4", .identity = "features 1"};
   const Schedule schedule;
-  const CacheKey key = cache_key(problem, schedule, target);
+  const CacheKey key = cache_key(problem, schedule, target, Device::native);
   for (const std::string& part :
        {std::string("w4a16"), std::string("zen4"), std::string("features 1"), build_id(), std::string("panel=")}) {
     EXPECT_NE(key.text.find(part), std::string::npos) << part << " in " << key.text;
@@ -156,12 +156,13 @@ TEST(CacheKey, NamesEverythingThatCanChangeAByte) {
   TargetFacts other_features = target;
   other_features.identity = "features 2";
   const std::vector<CacheKey> different = {
-      cache_key(problem_of("w4a16 m=* n=65 k=128 a=bf16 g=32 dot=fma ks=1"), schedule, target),
-      cache_key(problem_of("w4a16 m=* n=64 k=128 a=bf16 g=32 dot=fma ks=2"), schedule, target),
-      cache_key(problem, unrolled, target),
-      cache_key(problem, wide, target),
-      cache_key(problem, schedule, other_row),
-      cache_key(problem, schedule, other_features)};
+      cache_key(problem_of("w4a16 m=* n=65 k=128 a=bf16 g=32 dot=fma ks=1"), schedule, target, Device::native),
+      cache_key(problem_of("w4a16 m=* n=64 k=128 a=bf16 g=32 dot=fma ks=2"), schedule, target, Device::native),
+      cache_key(problem, unrolled, target, Device::native),
+      cache_key(problem, wide, target, Device::native),
+      cache_key(problem, schedule, other_row, Device::native),
+      cache_key(problem, schedule, other_features, Device::native),
+      cache_key(problem, schedule, target, Device::emulated)};
   for (const CacheKey& other : different) {
     EXPECT_NE(key, other) << other.text;
     EXPECT_NE(key.hex(), other.hex());
@@ -173,8 +174,8 @@ TEST(CacheKey, LeavesOutWhatOnlySaysWhenAKernelIsUsed) {
   Schedule ranged;
   ranged.loops.m_lo = 5;
   ranged.loops.m_hi = 9;
-  EXPECT_EQ(cache_key(problem_of("w4a16 m=7 n=64 k=128 a=bf16 ks=1 dot=fma"), ranged, target),
-            cache_key(problem_of("w4a16 m=* n=64 k=128 a=bf16 ks=1 dot=fma"), {}, target));
+  EXPECT_EQ(cache_key(problem_of("w4a16 m=7 n=64 k=128 a=bf16 ks=1 dot=fma"), ranged, target, Device::native),
+            cache_key(problem_of("w4a16 m=* n=64 k=128 a=bf16 ks=1 dot=fma"), {}, target, Device::native));
 }
 
 TEST(BuildId, IsTheNoteOfThisExecutable) {

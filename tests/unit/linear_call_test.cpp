@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "targets/targets.h"
-#include "tests/support/random_problem.h"
+#include "tests/support/random_weights.h"
 
 namespace tilejit {
 namespace {
@@ -62,6 +62,69 @@ TEST(LinearCall, RefusesStridesThatOverflow) {
     EXPECT_EQ(result.error().kind, ErrorKind::invalid);
     EXPECT_NE(result.error().message.find(row.message), std::string::npos) << result.error().message;
   }
+}
+
+/// A call whose epilogue reads mul and residual.
+struct GatedCall : Call {
+  GatedCall() : Call("w4a16 n=96 k=80 a=f32 epilogue=mul+residual") {
+    test::Rng rng(3);
+    for (float& value : a) value = static_cast<float>(rng.symmetric());
+    for (std::vector<float>* operand : {&mul, &residual}) {
+      operand->resize(4 * 100);
+      for (float& value : *operand) value = static_cast<float>(rng.symmetric());
+    }
+    call.mul = mul.data();
+    call.ldmul = 100;
+    call.residual = residual.data();
+    call.ldres = 97;
+  }
+  std::vector<float> mul;
+  std::vector<float> residual;
+};
+
+TEST(LinearCall, MulAndResidualAreAppliedInF32) {
+  GatedCall gated;
+  Call plain("w4a16 n=96 k=80 a=f32");
+  plain.a = gated.a;
+  ASSERT_TRUE(gated.linear.run(gated.call).ok());
+  ASSERT_TRUE(plain.linear.run(plain.call).ok());
+  for (size_t row = 0; row < 4; ++row)
+    for (size_t column = 0; column < 96; ++column) {
+      const float product = plain.out[row * 96 + column] * gated.mul[row * 100 + column];
+      EXPECT_EQ(gated.out[row * 96 + column], product + gated.residual[row * 97 + column]) << row << ", " << column;
+    }
+}
+
+TEST(LinearCall, ResidualMayBeOut) {
+  GatedCall gated;
+  ASSERT_TRUE(gated.linear.run(gated.call).ok());
+  LinearCall in_place = gated.call;
+  in_place.out = gated.residual.data();
+  in_place.ldo = gated.call.ldres;
+  ASSERT_TRUE(gated.linear.run(in_place).ok());
+  for (size_t row = 0; row < 4; ++row)
+    for (size_t column = 0; column < 96; ++column)
+      EXPECT_EQ(gated.residual[row * 97 + column], gated.out[row * 96 + column]) << row << ", " << column;
+}
+
+TEST(LinearCall, RefusesMulAndResidualThatTheEpilogueDoesNotExpect) {
+  GatedCall gated;
+  Call plain("w4a16 n=96 k=80 a=f32");
+  const auto message = [](const Call& base, auto change) {
+    LinearCall call = base.call;
+    change(call);
+    const auto result = base.linear.run(call);
+    EXPECT_FALSE(result.ok());
+    return result.ok() ? std::string() : Result<void>(result).error().message;
+  };
+  EXPECT_EQ(message(gated, [](LinearCall& c) { c.mul = nullptr; }), "mul is null, but the epilogue names it");
+  EXPECT_EQ(message(gated, [](LinearCall& c) { c.residual = nullptr; }), "residual is null, but the epilogue names it");
+  EXPECT_EQ(message(gated, [](LinearCall& c) { c.ldmul = 95; }),
+            "ldmul=95 is shorter than a row of mul, n=96 elements");
+  EXPECT_EQ(message(gated, [](LinearCall& c) { c.ldres = 0; }),
+            "ldres=0 is shorter than a row of residual, n=96 elements");
+  EXPECT_EQ(message(plain, [](LinearCall& c) { c.mul = c.a; }).find("mul is given, but the epilogue of 'w4a16"), 0u);
+  EXPECT_EQ(message(plain, [](LinearCall& c) { c.residual = c.a; }).find("residual is given, but the epilogue of"), 0u);
 }
 
 template <typename Thrown>

@@ -13,7 +13,7 @@
 
 #include "runtime/cache.h"
 #include "targets/targets.h"
-#include "tests/support/random_problem.h"
+#include "tests/support/random_weights.h"
 #include "tests/support/reference_linear.h"
 #include "tests/unit/allocations.h"
 
@@ -79,7 +79,7 @@ TEST(Linear, ComputesTheLayerForEveryM) {
     std::vector<double> reference(out->size());
     std::vector<double> bound(out->size());
     test::reference_linear(resolved, layer.weights.view, {reinterpret_cast<const std::byte*>(a.data()), Type::f32, 80},
-                           m, reference.data(), bound.data());
+                           {}, m, reference.data(), bound.data());
     const auto report = test::check_bound({reinterpret_cast<const std::byte*>(out->data()), Type::f32, 96}, m, 96,
                                           reference.data(), bound.data());
     EXPECT_TRUE(report.ok) << "m=" << m << ": " << report.message;
@@ -300,6 +300,44 @@ TEST(Linear, ReportsWhatItHolds) {
   EXPECT_FALSE(info.tuned);
   EXPECT_GT(info.pack_seconds, 0);
   EXPECT_TRUE(layer.run(linear, 6).ok());  // m=1 in the line does not bind
+}
+
+TEST(Linear, CountsTheInformationOfEveryScheme) {
+  struct Row {
+    const char* line;
+    int64_t bytes;
+  };
+  for (const Row& row : {Row{"w4a16 n=100 k=64 a=f32 g=32 zp=int s=f16", 100 * 32 + 200 * 2 + 200 / 2},
+                         Row{"w4a8 n=100 k=64 a=bf16 g=32 zp=float s=bf16", 100 * 32 + 2 * 200 * 2},
+                         Row{"w8a16 n=100 k=64 a=f16 g=16 s=f32", 100 * 64 + 400 * 4},
+                         Row{"w8a8 n=100 k=64 a=bf16 s=f16", 100 * 64 + 100 * 2}}) {
+    const Layer layer(row.line);
+    EXPECT_EQ(create(layer, options_of()).info().information_bytes, row.bytes) << row.line;
+  }
+}
+
+TEST(Linear, DenseWeightsAreMultipliedAsTheyAre) {
+  constexpr int64_t m = 3, n = 37, k = 45;
+  std::vector<float> weights(n * k), a(m * k), out(m * n);
+  for (size_t i = 0; i < weights.size(); ++i) weights[i] = static_cast<float>(i * 7 % 31) - 15;
+  for (size_t i = 0; i < a.size(); ++i) a[i] = static_cast<float>(i * 5 % 17) - 8;
+  Weights w;
+  w.n = n;
+  w.k = k;
+  w.bits = 16;
+  w.packing = Packing::row_floats;
+  w.data_type = Type::f32;
+  w.data = std::as_bytes(std::span(weights));
+  const auto linear = Linear::create(describe(w, Type::f32), w, options_of());
+  ASSERT_TRUE(linear.ok()) << linear.error().message;
+  EXPECT_EQ(linear->info().information_bytes, n * k * 4);
+  ASSERT_TRUE(linear->run({.a = a.data(), .lda = k, .m = m, .out = out.data(), .ldo = n}).ok());
+  for (size_t row = 0; row < m; ++row)
+    for (size_t channel = 0; channel < n; ++channel) {
+      float sum = 0;  // small integers: exact in any order
+      for (size_t i = 0; i < k; ++i) sum += a[row * k + i] * weights[channel * k + i];
+      EXPECT_EQ(out[row * n + channel], sum) << row << ", " << channel;
+    }
 }
 
 TEST(Linear, PrintsWhatWasChosenOnRequest) {

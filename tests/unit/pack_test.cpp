@@ -8,6 +8,7 @@
 #include "jit/build_linear.h"
 #include "tests/support/random_cases.h"
 #include "tests/support/random_problem.h"
+#include "tests/support/random_weights.h"
 #include "tests/unit/allocations.h"
 
 namespace tilejit {
@@ -114,6 +115,33 @@ void expect_packed(const Problem& p, const Weights& w, const Layout& layout, con
   expect_values(p, w, layout, packed);
 }
 
+template <typename T>
+void expect_dense_words(const Problem& p, const Weights& w, const Layout& layout, const PackedWeights& packed) {
+  const PackedShape shape = packed_shape(p, layout);
+  uint64_t sum_of_weights = 0;
+  uint64_t sum_of_packed = 0;
+  for (int64_t n = 0; n < p.n; ++n) {
+    for (int64_t k = 0; k < p.k; ++k) {
+      T stored;
+      std::memcpy(&stored, w.data.data() + static_cast<size_t>(n * p.k + k) * sizeof(T), sizeof(T));
+      const WordPlace place = word_place(p, layout, n, k);
+      ASSERT_EQ(at<T>(packed, Operand::w, place.word * layout.kk + place.element), stored) << "n=" << n << " k=" << k;
+      sum_of_weights += stored;
+    }
+  }
+  for (int64_t i = 0; i < shape.panels * shape.blocks * shape.panel * layout.kk; ++i)
+    sum_of_packed += at<T>(packed, Operand::w, i);
+  EXPECT_EQ(sum_of_packed, sum_of_weights) << "padding is not zero";
+}
+
+void expect_dense(const Problem& p, const Weights& w, const Layout& layout, const PackedWeights& packed) {
+  EXPECT_EQ(packed.operands[static_cast<size_t>(Operand::s)], nullptr);
+  if (p.a == Type::f32)
+    expect_dense_words<uint32_t>(p, w, layout, packed);
+  else
+    expect_dense_words<uint16_t>(p, w, layout, packed);
+}
+
 TEST(Pack, EveryWeightIsWhereTheKernelsReadIt) {
   const uint64_t first = test::first_seed();
   const auto cases = static_cast<uint64_t>(test::test_cases(300));
@@ -127,7 +155,10 @@ TEST(Pack, EveryWeightIsWhereTheKernelsReadIt) {
     const auto packed =
         pack(w.view, p, layout, {.max_threads = static_cast<int>(rng.between(1, 2)), .parallel_for = {}});
     ASSERT_TRUE(packed.ok()) << packed.error().message;
-    expect_packed(p, w.view, layout, *packed);
+    if (p.has_scales())
+      expect_packed(p, w.view, layout, *packed);
+    else
+      expect_dense(p, w.view, layout, *packed);
     if (p.perm) {
       EXPECT_EQ(std::memcmp(packed->operands[static_cast<size_t>(Operand::perm)], w.perm.data(), w.perm.size() * 4), 0);
     }
@@ -167,40 +198,6 @@ TEST(Pack, IntegersOfEverySchemeLieAsItsDotReadsThem) {
   }
 }
 
-/// Dense weights of random bits, and their place in memory.
-struct DenseWeights {
-  DenseWeights(const Problem& p, Rng& rng) : bytes(static_cast<size_t>(bytes_of(p.a, p.n * p.k))) {
-    for (std::byte& b : bytes) b = static_cast<std::byte>(rng.next());
-    view.n = p.n;
-    view.k = p.k;
-    view.bits = 16;
-    view.packing = Packing::row_floats;
-    view.data_type = p.a;
-    view.data = bytes;
-  }
-  std::vector<std::byte> bytes;
-  Weights view;
-};
-
-template <typename T>
-void expect_dense(const Problem& p, const DenseWeights& w, const Layout& layout, const PackedWeights& packed) {
-  const PackedShape shape = packed_shape(p, layout);
-  uint64_t sum_of_weights = 0;
-  uint64_t sum_of_packed = 0;
-  for (int64_t n = 0; n < p.n; ++n) {
-    for (int64_t k = 0; k < p.k; ++k) {
-      T stored;
-      std::memcpy(&stored, w.bytes.data() + static_cast<size_t>(n * p.k + k) * sizeof(T), sizeof(T));
-      const WordPlace place = word_place(p, layout, n, k);
-      ASSERT_EQ(at<T>(packed, Operand::w, place.word * layout.kk + place.element), stored) << "n=" << n << " k=" << k;
-      sum_of_weights += stored;
-    }
-  }
-  for (int64_t i = 0; i < shape.panels * shape.blocks * shape.panel * layout.kk; ++i)
-    sum_of_packed += at<T>(packed, Operand::w, i);
-  EXPECT_EQ(sum_of_packed, sum_of_weights) << "padding is not zero";
-}
-
 TEST(Pack, DenseWeightsKeepTheirBits) {
   Rng rng(1);
   for (const Case& c :
@@ -212,15 +209,11 @@ TEST(Pack, DenseWeightsKeepTheirBits) {
     SCOPED_TRACE(c.line);
     const auto p = parse_problem(c.line);
     ASSERT_TRUE(p.ok()) << p.error().message;
-    const DenseWeights w(*p, rng);
+    const test::OwnedWeights w = test::random_weights(*p, rng);
     ASSERT_TRUE(check_match(*p, w.view).ok()) << check_match(*p, w.view).error().message;
     const auto packed = pack(w.view, *p, c.layout, {.max_threads = 2, .parallel_for = {}});
     ASSERT_TRUE(packed.ok()) << packed.error().message;
-    EXPECT_EQ(packed->operands[static_cast<size_t>(Operand::s)], nullptr);
-    if (p->a == Type::f32)
-      expect_dense<uint32_t>(*p, w, c.layout, *packed);
-    else
-      expect_dense<uint16_t>(*p, w, c.layout, *packed);
+    expect_dense(*p, w.view, c.layout, *packed);
   }
 }
 
@@ -276,7 +269,7 @@ TEST(Pack, AMismatchNamesBothSides) {
 
 TEST(Pack, DenseWeightsHaveTheTypeOfTheActivations) {
   Rng rng(1);
-  const DenseWeights w(*parse_problem("w16a16 n=4 k=8 a=f16"), rng);
+  const test::OwnedWeights w = test::random_weights(*parse_problem("w16a16 n=4 k=8 a=f16"), rng);
   EXPECT_EQ(describe(w.view, Type::f16), "w16a16 m=* n=4 k=8 a=f16");
   const auto match = check_match(*parse_problem(describe(w.view, Type::bf16)), w.view);
   ASSERT_FALSE(match.ok());

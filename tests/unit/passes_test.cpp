@@ -1,11 +1,14 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "ir/parse.h"
 #include "ir/print.h"
 #include "ir/verify.h"
 #include "jit/compile.h"
+#include "tests/support/kernel_text.h"
 
 namespace tilejit {
 namespace {
@@ -18,6 +21,13 @@ std::string after(const std::string& pass_name, const std::string& text) {
     if (pass.name == pass_name) pass.run(program->kernels[0]);
   for (const ir::Violation& v : ir::verify(*program)) ADD_FAILURE() << v.message;
   return ir::print(*program);
+}
+
+/// Equal as programs: register names do not count.
+void expect_same_program(const std::string& got, const std::string& want) {
+  const Result<ir::Program> left = ir::parse(got), right = ir::parse(want);
+  ASSERT_TRUE(left.ok() && right.ok()) << (right.ok() ? "" : right.error().message);
+  EXPECT_TRUE(left->same(*right)) << got << "is not\n" << want;
 }
 
 /// Printing normalizes both sides.
@@ -117,6 +127,68 @@ TEST(HoistInvariants, WhatTheLoopStoresOrRewritesStays) {
     }
   })"})
     expect_same(after("hoist_invariants", text), text);
+}
+
+/// In place, from a narrower operand: the sequence works on [1,16] and its last op makes [4,16].
+TEST(ExpandFunctions, ExpIsItsSequenceInTheShapeOfTheOperand) {
+  const std::string text = R"(kernel k(%a: global f32[16], %out: global f32[4,16]) {
+    %x = load %a[0:16] : f32[1,16]
+    %y = exp %x : f32[4,16]
+    store %out[0:4, 0:16], %y
+  })";
+  expect_same_program(after("expand_functions", text), R"(kernel k(%a: global f32[16], %out: global f32[4,16]) {
+    %x = load %a[0:16] : f32[1,16]
+    %least = fill -104 : f32[1,1]
+    %above = max %least, %x : f32[1,16]
+    %most = fill 89 : f32[1,1]
+    %inside = min %most, %above : f32[1,16]
+    %shifter = fill 12583166 : f32[1,1]
+    %log2_e = fill 1.442695 : f32[1,1]
+    %shifted = fma %inside, %log2_e, %shifter : f32[1,16]
+    %n = sub %shifted, %shifter : f32[1,16]
+    %high = fill -0.69314575 : f32[1,1]
+    %nearly = fma %n, %high, %inside : f32[1,16]
+    %low = fill -1.4286068e-06 : f32[1,1]
+    %r = fma %n, %low, %nearly : f32[1,16]
+    %c4 = fill 0.0013821174 : f32[1,1]
+    %c3 = fill 0.008368666 : f32[1,1]
+    %p3 = fma %c4, %r, %c3 : f32[1,16]
+    %c2 = fill 0.04166826 : f32[1,1]
+    %p2 = fma %p3, %r, %c2 : f32[1,16]
+    %c1 = fill 0.16666521 : f32[1,1]
+    %p1 = fma %p2, %r, %c1 : f32[1,16]
+    %c0 = fill 0.49999994 : f32[1,1]
+    %p0 = fma %p1, %r, %c0 : f32[1,16]
+    %r2 = mul %r, %r : f32[1,16]
+    %q = fma %r2, %p0, %r : f32[1,16]
+    %exponent = bitcast %shifted : i32[1,16]
+    %first = shift_right %exponent by 1 : i32[1,16]
+    %second = sub %exponent, %first : i32[1,16]
+    %one = fill 1 : f32[1,1]
+    %power = add %q, %one : f32[1,16]
+    %s = shift_left %first by 23 : i32[1,16]
+    %first_factor = bitcast %s : f32[1,16]
+    %scaled = mul %power, %first_factor : f32[1,16]
+    %s.1 = shift_left %second by 23 : i32[1,16]
+    %second_factor = bitcast %s.1 : f32[1,16]
+    %y = mul %scaled, %second_factor : f32[4,16]
+    store %out[0:4, 0:16], %y
+  })");
+}
+
+TEST(ExpandFunctions, TheOperandMayBeTheResult) {
+  const std::string text = R"(kernel k(%a: global f32[16]) {
+    %x = load %a[0:16] : f32[1,16]
+    %x = tanh %x : f32[1,16]
+    %x = erf %x : f32[1,16]
+    store %a[0:16], %x
+  })";
+  std::vector<float> whole{0, -0.0f, 0.25f, -1, 3, -20, 1e-40f, 1, -5, 0.5f, 1e30f, -1e-20f, 2, 0.1f, -0.7f, 9};
+  std::vector<float> expanded = whole;
+  test::run_kernel(test::legal_kernel(text), {test::view(whole)});
+  test::run_kernel(test::legal_kernel(after("expand_functions", text)), {test::view(expanded)});
+  EXPECT_EQ(whole, expanded);
+  EXPECT_FLOAT_EQ(whole[7], 0.7185451f);  // erf(tanh(1))
 }
 
 TEST(RemoveDead, UnreadChainsAndEmptyLoopsGo) {

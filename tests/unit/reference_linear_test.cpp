@@ -46,7 +46,7 @@ struct SmallLinear {
   }
   std::array<double, 4> run(std::array<double, 4>* bound = nullptr) const {
     std::array<double, 4> out{}, unused{};
-    reference_linear(problem, weights, rows(a, Type::f32, 6), 2, out.data(), (bound ? bound : &unused)->data());
+    reference_linear(problem, weights, rows(a, Type::f32, 6), {}, 2, out.data(), (bound ? bound : &unused)->data());
     return out;
   }
 };
@@ -104,7 +104,7 @@ TEST(ReferenceLinear, ActivationsThatTheDotReadsAsZeroAreWithinTheBound) {
   l.problem.a = Type::bf16;
   l.problem.dot = Dot::bf16;
   double reference = 0, bound = 0;
-  reference_linear(l.problem, l.weights, rows(a, Type::bf16, 64), 1, &reference, &bound);
+  reference_linear(l.problem, l.weights, rows(a, Type::bf16, 64), {}, 1, &reference, &bound);
   EXPECT_GT(reference, 0);
   EXPECT_GE(bound, reference);
 }

@@ -51,7 +51,8 @@ TEST(ExitStatus, FollowsTheKind) {
 
 TEST(Operands, AreValidForEveryKindOfProblem) {
   for (const char* line : {"w4a16 n=48 k=72 a=bf16 g=32 s=f16", "w4a16 n=5 k=17 a=f32 zp=int perm=1 epilogue=bias",
-                           "w8a16 n=16 k=31 a=f16 g=8 zp=float s=bf16 epilogue=bias.f16"}) {
+                           "w8a16 n=16 k=31 a=f16 g=8 zp=float s=bf16 epilogue=bias.f16", "w4a8 n=24 k=40 a=bf16 g=16",
+                           "w8a8 n=7 k=9 a=f32", "w16a16 n=5 k=6 a=f16 epilogue=bias"}) {
     const Problem problem = parse_problem(line).value();
     const Weights weights = random_weights(problem, 3);
     const auto valid = validate(weights);
@@ -96,21 +97,42 @@ TEST(RunLayer, FindsWrongWeights) {
   const Weights others = random_weights(run.problem, 2);
   const auto linear = Linear::create(row.problem, packed, run.options);
   ASSERT_TRUE(linear) << linear.error().message;
-  const auto checked = fill_check(row, *linear, others, random_matrix(Type::f32, 2, 40, 1), {});
+  const auto checked =
+      fill_check(row, *linear, others, random_inputs(run.problem, random_matrix(Type::f32, 2, 40, 1), 1), {});
   ASSERT_TRUE(checked) << checked.error().message;
   EXPECT_EQ(row.ok, false);
   EXPECT_NE(row.note.find("out["), std::string::npos);
 }
 
-TEST(RunLayer, SaysWhichSchemeIsMissing) {
+TEST(RunLayer, SaysWhyAProblemIsRefused) {
   LayerRun run;
-  run.problem = parse_problem("w8a8 n=64 k=64 a=bf16").value();
+  run.problem = parse_problem("w4a16 n=64 k=64 a=bf16 dot=mma").value();
   run.m = {1, 16};
+  run.options.target = "ref";
   const auto rows = run_layer(describe_row(run.problem, "ref"), random_weights(run.problem, 1), run);
   ASSERT_TRUE(rows) << rows.error().message;
   ASSERT_EQ(rows->size(), 1u);
-  EXPECT_EQ(rows->front().note, "unsupported: w8a8");
+  EXPECT_TRUE(rows->front().note.starts_with("unsupported: ref cannot run this problem: dot=mma"))
+      << rows->front().note;
   EXPECT_FALSE(rows->front().ok.has_value());
+}
+
+TEST(RunLayer, RunsEverySchemeWithEveryOperand) {
+  for (const char* line :
+       {"w4a16 n=24 k=256 a=bf16 g=32 epilogue=mul+residual+bias", "w4a16 n=24 k=256 a=bf16 dot=i8x2",
+        "w8a16 n=24 k=256 a=f16 g=64 zp=int epilogue=residual", "w8a8 n=24 k=256 a=bf16 epilogue=relu",
+        "w4a8 n=24 k=256 a=f32 g=128 zp=float epilogue=mul", "w16a16 n=24 k=256 a=bf16 epilogue=bias"}) {
+    LayerRun run;
+    run.problem = parse_problem(line).value();
+    run.m = {1, 16};
+    run.options.target = "ref";
+    const auto rows = run_layer(describe_row(run.problem, "ref"), random_weights(run.problem, 1), run);
+    ASSERT_TRUE(rows) << line << ": " << rows.error().message;
+    for (const Row& row : *rows) {
+      EXPECT_EQ(row.ok, true) << line << ": " << row.note;
+      EXPECT_GT(*row.sqnr_db, run.problem.quantizes_rows() ? 35 : 45) << line;
+    }
+  }
 }
 
 }  // namespace

@@ -17,6 +17,7 @@
 #include "runtime/choose.h"
 #include "targets/targets.h"
 #include "tests/support/random_problem.h"
+#include "tests/support/random_weights.h"
 
 namespace tilejit {
 namespace {

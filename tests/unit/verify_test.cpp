@@ -63,6 +63,7 @@ TEST(Verify, TypesAndShapes) {
       {"%x = fill 0 : i32[1,16]\n%z = fill 0 : f32[1,16]\n%y = add %x, %z : f32[1,16]", 4,
        "operand 1 is i32, the result f32: convert first"},
       {"%x = fill 0 : i32[1,16]\n%y = fma %x, %x, %x : i32[1,16]", 3, "fma is in f32, not i32"},
+      {"%x = fill 0 : i32[1,16]\n%y = tanh %x : i32[1,16]", 3, "tanh is in f32, not i32"},
       {"%x = load %b[0, 0:16] : bf16[1,16]\n%y = add %x, %x : bf16[1,16]", 3, "add is in f32 or i32, not bf16"},
       {"%x = fill 0 : f32[2,16]\n%z = fill 0 : f32[1,1]\n%y = add %x, %z : f32[1,16]", 4,
        "operand 1 of shape f32[2,16] does not broadcast to f32[1,16]"},

@@ -1,17 +1,22 @@
 #include "tools/inspect/bisect.h"
 
+#include <utility>
+
 #include "ir/verify.h"
 #include "jit/compile.h"
+#include "runtime/kernel.h"
 #include "tools/inspect/run_program.h"
 
 namespace tilejit::inspect {
 namespace {
 
-/// The kernels of a lowered program as code, run on this machine.
-Result<void> lower_and_execute(const ir::Program& lowered, const Target& target, ProgramMemory& memory, int64_t m) {
+/// The kernels of a lowered program as code, run on a device.
+Result<void> lower_and_execute(const ir::Program& lowered, const Target& target, Device device, ProgramMemory& memory,
+                               int64_t m) {
   std::vector<CompiledKernel> compiled;
   for (const ir::Kernel& kernel : lowered.kernels) compiled.push_back({kernel, TRY(target.lower(kernel, {}))});
-  return execute(compiled, memory, m);
+  const auto runnable = TRY(for_device(std::move(compiled), target, device));
+  return execute(runnable, memory, m);
 }
 
 /// The verifier's first complaint about what a stage left, else its interpretation.
@@ -24,7 +29,7 @@ Result<void> check_and_interpret(const ir::Program& program, ProgramMemory& memo
 }  // namespace
 
 std::vector<Stage> stages_of(const ir::Program& program, std::span<const Pass> passes, const Target& target,
-                             int64_t m) {
+                             std::optional<Device> device, int64_t m) {
   const auto interpreted = [m](std::string name, const ir::Program& p) {
     return Stage{std::move(name), [p, m](ProgramMemory& memory) { return check_and_interpret(p, memory, m); }};
   };
@@ -34,10 +39,11 @@ std::vector<Stage> stages_of(const ir::Program& program, std::span<const Pass> p
     for (ir::Kernel& kernel : lowered.kernels) pass.run(kernel);
     stages.push_back(interpreted(std::string(pass.name), lowered));
   }
-  if (target.can_execute().ok())
-    stages.push_back({"code of " + target.facts().name, [lowered, &target, m](ProgramMemory& memory) {
-                        return lower_and_execute(lowered, target, memory, m);
-                      }});
+  if (!device) return stages;
+  const std::string how = *device == Device::emulated ? "emulated code of " : "code of ";
+  stages.push_back({how + target.facts().name, [lowered, &target, m, d = *device](ProgramMemory& memory) {
+                      return lower_and_execute(lowered, target, d, memory, m);
+                    }});
   return stages;
 }
 

@@ -2,10 +2,12 @@
 // and its final code is run, all from the same operands.
 #pragma once
 
+#include <tilejit/linear.h>
 #include <tilejit/result.h>
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -23,8 +25,9 @@ struct Stage {
   std::function<Result<void>(ProgramMemory& memory)> run;
 };
 
-/// The program as built, after each of the passes, and the target's code (where this machine can execute it).
-std::vector<Stage> stages_of(const ir::Program& program, std::span<const Pass> passes, const Target& target, int64_t m);
+/// The program as built, after each of the passes, and the target's code on a device (none: without it).
+std::vector<Stage> stages_of(const ir::Program& program, std::span<const Pass> passes, const Target& target,
+                             std::optional<Device> device, int64_t m);
 
 struct Verdict {
   std::string stage;       // the first that differs; empty: all agree

@@ -1,4 +1,4 @@
-// Runs a program on chosen memory: by the interpreter, or by the code that a target made of it.
+// Runs a program on chosen memory: by the interpreter, or by the code that a target made of it, native or emulated.
 #pragma once
 
 #include <tilejit/result.h>
@@ -14,7 +14,8 @@ namespace tilejit::inspect {
 
 /// All kernels in order. What the interpreter finds wrong is `invalid` and names the kernel.
 Result<void> interpret(const ir::Program& program, ProgramMemory& memory, int64_t m);
-/// All tasks of all kernels in order, on this thread. The target can execute its code here.
+/// All tasks of all kernels in order, on this thread, by machine code or by what for_device made of it. An error is what the
+/// emulator found wrong.
 Result<void> execute(const std::vector<CompiledKernel>& kernels, ProgramMemory& memory, int64_t m);
 
 }  // namespace tilejit::inspect

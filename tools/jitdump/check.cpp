@@ -2,22 +2,34 @@
 
 #include <fmt/format.h>
 
+#include <optional>
+
+#include "runtime/kernel.h"
 #include "tools/inspect/bisect.h"
 #include "tools/inspect/program_memory.h"
 #include "tools/inspect/run_program.h"
 
 namespace tilejit::jitdump {
+namespace {
 
-Result<CheckResult> run_and_compare(const Dump& dump, uint64_t seed) {
+Result<void> can_run(const Target& target, Device device) {
+  return device == Device::native ? target.can_execute() : target.can_emulate();
+}
+
+}  // namespace
+
+Result<CheckResult> run_and_compare(const Dump& dump, Device device, uint64_t seed) {
   const Source& source = dump.source;
-  TRY(source.target->can_execute());
+  TRY(can_run(*source.target, device));
   const inspect::ProgramMemory operands = TRY(inspect::make_memory(source.program, source.m, seed));
   inspect::ProgramMemory expected = operands;
   inspect::ProgramMemory actual = operands;
   TRY(inspect::interpret(source.program, expected, source.m));
-  TRY(inspect::execute(dump.kernels, actual, source.m));
+  const auto kernels = TRY(for_device(dump.kernels, *source.target, device));
+  TRY(inspect::execute(kernels, actual, source.m));
   const std::string difference = inspect::first_difference(expected, actual);
-  const std::string what = fmt::format("run: m={} seed={} target={}: ", source.m, seed, source.target->facts().name);
+  const std::string what = fmt::format("run: m={} seed={} target={} device={}: ", source.m, seed,
+                                       source.target->facts().name, to_string(device));
   if (!difference.empty()) return CheckResult{false, what + difference};
   const std::string agrees = "every buffer equals the interpreter's, bit for bit";
   // Without machine code, what is left to differ is the program before and after the passes.
@@ -26,16 +38,18 @@ Result<CheckResult> run_and_compare(const Dump& dump, uint64_t seed) {
                      what + agrees + (is_interpreter ? " (ref is the interpreter: only the passes are compared)" : "")};
 }
 
-Result<CheckResult> find_first_wrong_stage(const Source& source, uint64_t seed) {
+Result<CheckResult> find_first_wrong_stage(const Source& source, Device device, uint64_t seed) {
   const inspect::ProgramMemory operands = TRY(inspect::make_memory(source.program, source.m, seed));
-  const auto stages = inspect::stages_of(source.program, passes(), *source.target, source.m);
+  const auto runs = can_run(*source.target, device);
+  const auto stages = inspect::stages_of(source.program, passes(), *source.target,
+                                         runs ? std::optional(device) : std::nullopt, source.m);
   const inspect::Verdict verdict = TRY(inspect::bisect(stages, operands));
   const std::string what = fmt::format("bisect: m={} seed={}: ", source.m, seed);
   if (!verdict.stage.empty())
     return CheckResult{false, what + fmt::format("{} differs first: {}", verdict.stage, verdict.difference)};
-  const auto runs = source.target->can_execute();
   return CheckResult{true, what + fmt::format("all {} stages agree{}", stages.size(),
-                                              runs ? "" : " (the code was not run: " + runs.error().message + ")")};
+                                              runs ? device == Device::emulated ? " (the code was emulated)" : ""
+                                                   : " (the code was not run: " + runs.error().message + ")")};
 }
 
 }  // namespace tilejit::jitdump

@@ -1,6 +1,7 @@
 // `jitdump --run` and `--bisect`: does the machine compute what the interpreter says?
 #pragma once
 
+#include <tilejit/linear.h>
 #include <tilejit/result.h>
 
 #include <cstdint>
@@ -15,10 +16,10 @@ struct CheckResult {
   std::string text;  // one line
 };
 
-/// Runs the code and the interpreter from the same seeded operands and compares every buffer bit for bit. The program is
-/// interpreted as built, so that the passes are checked as well. `unsupported` when this machine cannot execute the code.
-Result<CheckResult> run_and_compare(const Dump& dump, uint64_t seed);
-/// Names the first stage whose result differs. A target that cannot be executed here is left out, and the text says so.
-Result<CheckResult> find_first_wrong_stage(const Source& source, uint64_t seed);
+/// Runs the code on the device and the interpreter from the same seeded operands and compares every buffer bit for bit. The program is
+/// interpreted as built, so that the passes are checked as well. `unsupported` when the device cannot run the code.
+Result<CheckResult> run_and_compare(const Dump& dump, Device device, uint64_t seed);
+/// Names the first stage whose result differs. Code that the device cannot run is left out, and the text says so.
+Result<CheckResult> find_first_wrong_stage(const Source& source, Device device, uint64_t seed);
 
 }  // namespace tilejit::jitdump

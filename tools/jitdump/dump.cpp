@@ -8,6 +8,7 @@
 #include "bench/measure/clock.h"
 #include "runtime/exec_memory.h"
 #include "tools/jitdump/listing.h"
+#include "tools/jitdump/prediction.h"
 
 namespace tilejit::jitdump {
 namespace {
@@ -43,6 +44,7 @@ Result<Dump> dump(Source source) {
   // The target's stages come kernel by kernel, in the order of the program.
   size_t kernel = 0;
   LowerOptions options;
+  options.predict = Predict::compared_rows;
   options.stages = [&](std::string_view stage, const std::string& text) {
     const bool of_kernel =
         std::find(std::begin(target_stages), std::end(target_stages), stage) != std::end(target_stages);
@@ -55,7 +57,7 @@ Result<Dump> dump(Source source) {
   for (const CompiledKernel& one : dump.kernels)
     dump.sections.push_back({"asm", one.kernel.name, TRY(asm_text(one.code))});
   for (const CompiledKernel& one : dump.kernels)
-    dump.sections.push_back({"resources", one.kernel.name, resources_text(one.code)});
+    dump.sections.push_back({"resources", one.kernel.name, resources_text(one.code) + prediction_text(one, source.m)});
   dump.sections.push_back({"resources", "", fmt::format("compile time: {:.0f} us\n", dump.compile_us)});
   dump.source = std::move(source);
   return dump;

@@ -12,6 +12,7 @@
 #include "ir/quant.h"
 #include "targets/targets.h"
 #include "tools/jitdump/dump.h"
+#include "tools/report/device.h"
 #include "tools/report/table.h"
 
 namespace tilejit::jitdump {
@@ -24,12 +25,13 @@ Json target_rows() {
   const auto host = find_target("host");
   for (const std::string& name : target_names()) {
     const auto target = find_target(name);
-    const auto runs = (*target)->can_execute();
+    const report::Place place = report::place_of(name);
     rows.push_back({{"kind", "target"},
                     {"name", name},
                     {"is_host", host && *host == *target},
-                    {"runs_here", runs.ok()},
-                    {"reason", runs ? Json() : Json(runs.error().message)}});
+                    {"runs_here", place.device == "native"},
+                    {"device", place.device.empty() ? Json() : Json(place.device)},
+                    {"reason", place.reason.empty() ? Json() : Json(place.reason)}});
   }
   return rows;
 }
@@ -76,10 +78,9 @@ std::string list_targets() {
   report::Table table;
   for (const char* title : {"target", "runs here"}) table.add_column(title, report::Align::left);
   for (const Json& row : target_rows()) {
-    const bool runs = row["runs_here"];
-    table.add_row({row["name"], row["is_host"] ? "yes, it is the host"
-                                : runs         ? "yes"
-                                               : "no: " + row["reason"].get<std::string>()});
+    const std::string reason = row["reason"].is_null() ? "" : ": " + row["reason"].get<std::string>();
+    const std::string device = row["device"].is_null() ? "no" : row["device"].get<std::string>();
+    table.add_row({row["name"], (row["is_host"] ? "native, it is the host" : device) + reason});
   }
   return table.text();
 }

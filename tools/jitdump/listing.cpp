@@ -74,12 +74,15 @@ std::string resources_text(const Code& code) {
       r.code_bytes, r.constant_bytes, code.scratch_bytes);
   report::Table table;
   table.add_column("loop", report::Align::left);
-  for (const char* title : {"instructions", "spill loads", "spill stores", "bytes"})
+  for (const char* title : {"instructions", "spill loads", "spill stores", "code bytes", "vector bytes loaded",
+                            "broadcast bytes loaded", "bytes stored"})
     table.add_column(title, report::Align::right);
   for (const LoopResources& loop : r.loops)
     table.add_row({std::string(static_cast<size_t>(2 * loop.depth), ' ') + "%" + loop.name,
                    std::to_string(loop.instructions), std::to_string(loop.spill_loads),
-                   std::to_string(loop.spill_stores), std::to_string(loop.last_byte - loop.first_byte)});
+                   std::to_string(loop.spill_stores), std::to_string(loop.last_byte - loop.first_byte),
+                   std::to_string(loop.traffic.vector_bytes), std::to_string(loop.traffic.broadcast_bytes),
+                   std::to_string(loop.traffic.stored_bytes)});
   return text + table.text();
 }
 
@@ -92,7 +95,10 @@ nlohmann::ordered_json resources_json(const Code& code) {
                      {"instructions", loop.instructions},
                      {"spill_loads", loop.spill_loads},
                      {"spill_stores", loop.spill_stores},
-                     {"bytes", loop.last_byte - loop.first_byte}});
+                     {"bytes", loop.last_byte - loop.first_byte},
+                     {"vector_bytes_loaded", loop.traffic.vector_bytes},
+                     {"broadcast_bytes_loaded", loop.traffic.broadcast_bytes},
+                     {"bytes_stored", loop.traffic.stored_bytes}});
   return {{"vector_registers", r.vector_registers},
           {"general_registers", r.general_registers},
           {"mask_registers", r.mask_registers},

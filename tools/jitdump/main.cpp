@@ -16,6 +16,8 @@
 #include "tools/jitdump/dump.h"
 #include "tools/jitdump/list.h"
 #include "tools/jitdump/listing.h"
+#include "tools/jitdump/prediction.h"
+#include "tools/report/device.h"
 #include "tools/report/exit_status.h"
 
 namespace tilejit::jitdump {
@@ -26,6 +28,7 @@ constexpr const char* tool = "jitdump";
 struct Options {
   Request request;
   std::vector<std::string> stages;  // empty: asm and resources, or none when a check is asked for
+  std::string device = "auto";
   bool run = false;
   bool bisect = false;
   bool json = false;
@@ -49,6 +52,8 @@ void declare(CLI::App& app, Options& options) {
   app.add_option("--m", options.request.m, "Rows of activations; default: the problem's m, else 5")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 30));
   app.add_option("--seed", options.request.seed, "Seed of the operands of --run and --bisect")->check(check_seed);
+  app.add_option("--device", options.device,
+                 "What --run and --bisect execute the code on: native, emulated, or auto (native where this CPU can)");
   app.add_flag("--run", options.run, "Run the code here and compare with the interpreter");
   app.add_flag("--bisect", options.bisect, "Name the first stage whose result differs");
   app.add_flag("--json", options.json, "One array of objects instead of text");
@@ -81,9 +86,9 @@ void print_text(const Options& options, const Dump& dump) {
       fmt::print("// {}{}{}\n{}\n", section.stage, section.kernel.empty() ? "" : " ", section.kernel, section.text);
 }
 
-const Code* code_of(const Dump& dump, const Section& section) {
+const CompiledKernel* kernel_of(const Dump& dump, const Section& section) {
   for (const CompiledKernel& one : dump.kernels)
-    if (section.stage == "resources" && one.kernel.name == section.kernel) return &one.code;
+    if (section.stage == "resources" && one.kernel.name == section.kernel) return &one;
   return nullptr;
 }
 
@@ -98,7 +103,10 @@ nlohmann::ordered_json sections_json(const Options& options, const Dump& dump) {
                                {"stage", section.stage},
                                {"kernel", section.kernel},
                                {"text", section.text}};
-    if (const Code* code = code_of(dump, section)) row["resources"] = resources_json(*code);
+    if (const CompiledKernel* kernel = kernel_of(dump, section)) {
+      row["resources"] = resources_json(kernel->code);
+      row["predictions"] = prediction_json(*kernel, dump.source.m);
+    }
     rows.push_back(std::move(row));
   }
   return rows;
@@ -108,8 +116,9 @@ nlohmann::ordered_json sections_json(const Options& options, const Dump& dump) {
 Result<std::vector<std::pair<const char*, CheckResult>>> run_checks(const Options& options, const Dump& dump) {
   std::vector<std::pair<const char*, CheckResult>> checks;
   const uint64_t seed = options.request.seed;
-  if (options.run) checks.emplace_back("run", TRY(run_and_compare(dump, seed)));
-  if (options.bisect) checks.emplace_back("bisect", TRY(find_first_wrong_stage(dump.source, seed)));
+  const Device device = TRY(report::choose_device(options.device, options.request.target));
+  if (options.run) checks.emplace_back("run", TRY(run_and_compare(dump, device, seed)));
+  if (options.bisect) checks.emplace_back("bisect", TRY(find_first_wrong_stage(dump.source, device, seed)));
   return checks;
 }
 

@@ -20,23 +20,14 @@ namespace {
 
 constexpr int64_t default_m = 5;  // no multiple of a usual row tile, so that tails run
 
-/// The default schedule for m, or the given line.
-Result<Schedule> choose_schedule(const std::string& line, const Problem& problem, int64_t m, const TargetFacts& facts) {
-  if (!line.empty()) return parse_schedule(line);
-  Schedule schedule;
-  schedule.layout = default_layout(problem, facts);
-  for (const Loops& loops : default_loops(problem, schedule.layout, facts))
-    if (m >= loops.m_lo && m <= loops.m_hi) schedule.loops = loops;
-  return schedule;
-}
-
 Result<Source> load_problem(const Request& request, const Target& target) {
   const Problem asked = TRY(parse_problem(request.problem));
   const Problem problem = TRY(resolve(asked, target.facts()));
   Source source;
   source.target = &target;
   source.m = request.m > 0 ? request.m : asked.m == Problem::any_m ? default_m : asked.m;
-  const Schedule schedule = TRY(choose_schedule(request.schedule, problem, source.m, target.facts()));
+  const Schedule schedule = request.schedule.empty() ? default_schedule(problem, source.m, target.facts())
+                                                     : TRY(parse_schedule(request.schedule));
   TRY(legal(problem, schedule, target.facts()));
   source.problem = print_problem(problem);
   source.schedule = print_schedule(schedule);

@@ -45,6 +45,7 @@ constexpr Column columns[] = {
     {"scheme", Align::left, [](const Row& r) { return or_dash(r.scheme); }},
     {"format", Align::left, [](const Row& r) { return or_dash(r.format); }},
     {"m", Align::right, [](const Row& r) { return or_dash(r.m); }},
+    {"device", Align::left, [](const Row& r) { return or_dash(r.device); }},
     {"threads", Align::right, [](const Row& r) { return r.threads ? fmt::format("{}", *r.threads) : "-"; }},
     {"compile us", Align::right, [](const Row& r) { return r.compile_us == 0.0 ? "cached" : digits(r.compile_us); }},
     {"time us", Align::right, [](const Row& r) { return digits(r.time_us); }},

@@ -21,7 +21,7 @@ struct Row {
   int64_t k = 0;
   int64_t m = 0;  // 0: any; a layer that cannot be built has one row for all m
   std::string target;
-  std::optional<std::string> device;       // native or interpreted
+  std::optional<std::string> device;       // native, emulated or interpreted
   std::optional<std::string> activations;  // file or random
   std::optional<int> threads;
   std::optional<std::string> schedule;

@@ -7,8 +7,8 @@
 
 #include "bench/measure/clock.h"
 #include "jit/schedule.h"
+#include "runtime/agreement.h"
 #include "runtime/cache.h"
-#include "runtime/reference.h"
 #include "runtime/threads.h"
 #include "targets/targets.h"
 #include "tools/report/operands.h"
@@ -40,38 +40,27 @@ Result<double> time_call(const Linear& linear, const LinearCall& call, double fi
 }
 
 Result<Row> run_rows(Row row, const Linear& linear, const Weights& weights, const LayerRun& run) {
-  const Matrix a =
+  Matrix a =
       run.activations != nullptr ? repeat_rows(*run.activations, row.m) : random_matrix(run.problem.a, row.m, row.k, 1);
   row.activations = run.activations != nullptr ? "file" : "random";
-  std::vector<std::byte> out(static_cast<size_t>(bytes_of(run.problem.out, row.m * row.n)));
-  const LinearCall call{.a = a.data.data(), .lda = row.k, .m = row.m, .out = out.data(), .ldo = row.n};
+  const CallInputs inputs = random_inputs(run.problem, std::move(a), 2);
+  std::vector<std::byte> out(static_cast<size_t>(bytes_of(run.problem.out, row.m * run.problem.out_columns())));
+  const LinearCall call = make_call(inputs, run.problem, out.data());
   const int64_t compiled_before = process_cache().stats().compile_us;
   TRY(linear.run(call));
   row.compile_us = static_cast<double>(process_cache().stats().compile_us - compiled_before);
   const double start = measure::now();
   TRY(linear.run(call));
-  const double seconds = TRY(time_call(linear, call, measure::now() - start));
+  const double once = measure::now() - start;
+  // The emulator's time says nothing about the kernel.
+  const bool is_emulated = linear.info().device == Device::emulated;
+  const double seconds = is_emulated ? once : TRY(time_call(linear, call, once));
   fill_time(row, linear, seconds);
-  TRY(fill_check(row, linear, weights, a, run.options.threads));
+  TRY(fill_check(row, linear, weights, inputs, run.options.threads));
   return row;
 }
 
 }  // namespace
-
-Matrix random_matrix(Type type, int64_t rows, int64_t cols, uint64_t seed) {
-  return {random_normals(type, rows * cols, seed), type, rows, cols};
-}
-
-Matrix repeat_rows(const Matrix& matrix, int64_t rows) {
-  const size_t row_bytes = matrix.data.size() / static_cast<size_t>(matrix.rows);
-  Matrix repeated{{}, matrix.type, rows, matrix.cols};
-  repeated.data.reserve(row_bytes * static_cast<size_t>(rows));
-  for (int64_t r = 0; r < rows; ++r) {
-    const auto row = matrix.data.begin() + static_cast<int64_t>(row_bytes) * (r % matrix.rows);
-    repeated.data.insert(repeated.data.end(), row, row + static_cast<int64_t>(row_bytes));
-  }
-  return repeated;
-}
 
 std::string target_name(std::string_view asked) {
   const auto target = find_target(asked);
@@ -89,13 +78,13 @@ Row describe_row(const Problem& problem, std::string_view target) {
   return row;
 }
 
-Result<void> supports(Scheme scheme, std::string_view target) {
-  return can_implement(fmt::format("{} n=128 k=128 a=bf16", to_string(scheme)), target);
+Result<void> supports(Scheme scheme, std::string_view target, Device device) {
+  return can_implement(fmt::format("{} n=128 k=128 a=bf16", to_string(scheme)), target, device);
 }
 
-Row refused_row(Row row, const Error& error) {
+Row refused_row(Row row, Device device, const Error& error) {
   auto problem = parse_problem(row.problem);
-  const bool by_scheme = problem && !supports(problem->scheme, row.target);
+  const bool by_scheme = problem && !supports(problem->scheme, row.target, device);
   row.note = "unsupported: " + (by_scheme ? row.scheme : error.message);
   return row;
 }
@@ -103,21 +92,26 @@ Row refused_row(Row row, const Error& error) {
 void fill_time(Row& row, const Linear& linear, double seconds) {
   const LinearInfo& info = linear.info();
   row.target = info.target;
-  row.device = info.target == "ref" ? "interpreted" : "native";
+  row.device = info.target == "ref" ? "interpreted" : to_string(info.device);
   row.schedule = schedule_for(info, row.m);
   row.time_us = seconds * 1e6;
   row.gbps = static_cast<double>(info.information_bytes) / seconds * 1e-9;
   row.gflops = 2.0 * static_cast<double>(row.m * row.n * row.k) / seconds * 1e-9;
 }
 
-Result<void> fill_check(Row& row, const Linear& linear, const Weights& weights, const Matrix& a,
+Result<void> fill_check(Row& row, const Linear& linear, const Weights& weights, const CallInputs& inputs,
                         const Threads& threads) {
   const Problem problem = TRY(parse_problem(linear.info().problem));
   // All bits set is a NaN: an output that is not written cannot agree.
-  std::vector<std::byte> out(static_cast<size_t>(bytes_of(problem.out, row.m * row.n)), std::byte{0xff});
-  TRY(linear.run({.a = a.data.data(), .lda = row.k, .m = row.m, .out = out.data(), .ldo = row.n, .threads = &threads}));
-  const ReferenceRows rows = reference_rows(problem, weights, a.data.data(), row.k, row.m);
-  const Agreement agreement = TRY(compare_with_reference(problem, weights, rows, out.data(), row.n));
+  std::vector<std::byte> out(static_cast<size_t>(bytes_of(problem.out, row.m * problem.out_columns())),
+                             std::byte{0xff});
+  LinearCall call = make_call(inputs, problem, out.data());
+  call.threads = &threads;
+  TRY(linear.run(call));
+  const ReferenceRows rows = reference_rows(problem, weights, call.a, call.lda, call.m);
+  const ReferenceOperands operands{
+      .mul = call.mul, .ldmul = call.ldmul, .residual = call.residual, .ldres = call.ldres};
+  const Agreement agreement = TRY(compare_with_reference(problem, weights, rows, operands, call.out, call.ldo));
   row.rel_l2 = agreement.rel_l2;
   row.sqnr_db = agreement.sqnr_db;
   row.sampled = agreement.sampled;
@@ -131,7 +125,7 @@ Result<std::vector<Row>> run_layer(const Row& description, const Weights& weight
   row.problem = print_problem(run.problem);
   const auto linear = Linear::create(row.problem, weights, run.options);
   if (!linear && linear.error().kind != ErrorKind::unsupported) return linear.error();
-  if (!linear) return std::vector<Row>{refused_row(std::move(row), linear.error())};
+  if (!linear) return std::vector<Row>{refused_row(std::move(row), run.options.device, linear.error())};
   Problem problem = TRY(parse_problem(linear->info().problem));
   row.threads = TRY(thread_count(run.options.threads));
   std::vector<Row> rows;

@@ -11,34 +11,24 @@
 #include <vector>
 
 #include "jit/problem.h"
+#include "tools/report/operands.h"
 #include "tools/report/row.h"
 
 namespace tilejit::report {
-
-/// Rows of activations of a float type.
-struct Matrix {
-  std::vector<std::byte> data;  // [rows][cols]
-  Type type = Type::bf16;
-  int64_t rows = 0;
-  int64_t cols = 0;
-};
-Matrix random_matrix(Type type, int64_t rows, int64_t cols, uint64_t seed);
-/// `rows` rows: those of `matrix`, again and again.
-Matrix repeat_rows(const Matrix& matrix, int64_t rows);
 
 /// The target's own name where `host` is asked for; else, or without such a target, what is asked for.
 std::string target_name(std::string_view asked);
 /// What every row of a layer says, run or not: problem, scheme, sizes, target.
 Row describe_row(const Problem& problem, std::string_view target);
 /// A row that says why the layer was not run: `unsupported: w8a8` where the target has no such scheme, else the message.
-Row refused_row(Row row, const Error& error);
+Row refused_row(Row row, Device device, const Error& error);
 /// ok when the target has the scheme at all, else why not.
-Result<void> supports(Scheme scheme, std::string_view target);
+Result<void> supports(Scheme scheme, std::string_view target, Device device);
 
 /// Fills device, schedule, time and rates of `row` from the seconds of one call with row.m rows.
 void fill_time(Row& row, const Linear& linear, double seconds);
-/// Runs the layer once for a's rows and compares with the double reference: fills rel_l2, sqnr_db, sampled and ok.
-Result<void> fill_check(Row& row, const Linear& linear, const Weights& weights, const Matrix& a,
+/// Runs the layer once for the rows of `inputs` and compares with the double reference: fills rel_l2, sqnr_db, sampled and ok.
+Result<void> fill_check(Row& row, const Linear& linear, const Weights& weights, const CallInputs& inputs,
                         const Threads& threads);
 
 struct LayerRun {

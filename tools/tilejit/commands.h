@@ -27,6 +27,7 @@ struct LinearArguments {
   std::string schedule;    // empty: the target's default
   std::vector<int64_t> m;  // empty: the problem's m, else 1, 16 and 256
   std::string target = "host";
+  std::string device = "auto";
   int threads = 0;
   bool json = false;
 };

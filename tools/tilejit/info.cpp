@@ -9,6 +9,7 @@
 #include "bench/measure/machine.h"
 #include "bench/measure/roofs.h"
 #include "targets/targets.h"
+#include "tools/report/device.h"
 #include "tools/report/run_layer.h"
 #include "tools/report/table.h"
 #include "tools/tilejit/commands.h"
@@ -31,7 +32,7 @@ std::string schemes_text() {
   table.add_column("scheme", report::Align::left);
   table.add_column("on this machine", report::Align::left);
   for (const Scheme scheme : all_schemes) {
-    const auto supported = report::supports(scheme, "host");
+    const auto supported = report::supports(scheme, "host", Device::native);
     table.add_row(
         {std::string(to_string(scheme)), supported ? "supported" : "unsupported: " + supported.error().message});
   }
@@ -41,10 +42,33 @@ std::string schemes_text() {
 Json schemes_json() {
   Json rows = Json::array();
   for (const Scheme scheme : all_schemes) {
-    const auto supported = report::supports(scheme, "host");
+    const auto supported = report::supports(scheme, "host", Device::native);
     rows.push_back({{"scheme", to_string(scheme)},
                     {"supported", supported.ok()},
                     {"reason", supported ? Json() : Json(supported.error().message)}});
+  }
+  return rows;
+}
+
+std::string targets_text() {
+  report::Table table;
+  for (const char* title : {"target", "on this machine"}) table.add_column(title, report::Align::left);
+  for (const std::string& name : target_names()) {
+    const report::Place place = report::place_of(name);
+    table.add_row({name, place.device.empty()   ? "no: " + place.reason
+                         : place.reason.empty() ? place.device
+                                                : place.device + ": " + place.reason});
+  }
+  return table.text();
+}
+
+Json targets_json() {
+  Json rows = Json::array();
+  for (const std::string& name : target_names()) {
+    const report::Place place = report::place_of(name);
+    rows.push_back({{"name", name},
+                    {"device", place.device.empty() ? Json() : Json(place.device)},
+                    {"reason", place.reason.empty() ? Json() : Json(place.reason)}});
   }
   return rows;
 }
@@ -63,6 +87,7 @@ std::string machine_json(const measure::Machine& machine) {
                     {"clock_ghz", machine.clock_ghz},
                     {"huge_pages", machine.huge_pages},
                     {"targets", target_names()},
+                    {"devices", targets_json()},
                     {"schemes", schemes_json()}};
   return Json::array({object}).dump(1) + "\n";
 }
@@ -78,7 +103,7 @@ void print_machine(const measure::Machine& machine) {
              machine.l3_bytes >> 20);
   fmt::print("threads   {} at {:.2f} GHz\n", machine.threads, machine.clock_ghz);
   fmt::print("memory    huge pages: {}\n", machine.huge_pages);
-  fmt::print("targets   host, {}\n\n{}", fmt::join(target_names(), ", "), schemes_text());
+  fmt::print("\n{}\n{}", targets_text(), schemes_text());
 }
 
 }  // namespace

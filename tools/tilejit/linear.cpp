@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "bench/measure/machine.h"
+#include "tools/report/device.h"
 #include "tools/report/operands.h"
 #include "tools/report/run_layer.h"
 #include "tools/tilejit/commands.h"
@@ -8,8 +9,8 @@
 namespace tilejit::command {
 namespace {
 
-constexpr std::string_view columns[] = {"n x k",   "scheme", "m",       "compile us", "time us", "GB/s",
-                                        "GFLOP/s", "rel_l2", "SQNR dB", "ok",         "schedule"};
+constexpr std::string_view columns[] = {"n x k", "scheme",  "m",      "device",  "compile us", "time us",
+                                        "GB/s",  "GFLOP/s", "rel_l2", "SQNR dB", "ok",         "schedule"};
 
 std::vector<int64_t> rows_of(const LinearArguments& arguments, const Problem& problem) {
   if (!arguments.m.empty()) return arguments.m;
@@ -23,7 +24,8 @@ Result<int> linear(const LinearArguments& arguments) {
   report::LayerRun run;
   run.problem = TRY(parse_problem(arguments.problem));
   // Weights for a problem that is refused would be made for nothing (or could not be: dense schemes have none).
-  TRY(can_implement(arguments.problem, arguments.target));
+  run.options.device = TRY(report::choose_device(arguments.device, arguments.target));
+  TRY(can_implement(arguments.problem, arguments.target, run.options.device));
   run.m = rows_of(arguments, run.problem);
   run.options.target = arguments.target;
   run.options.schedule = arguments.schedule;

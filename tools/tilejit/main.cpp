@@ -8,6 +8,7 @@ namespace tilejit::command {
 namespace {
 
 constexpr const char* tool = "tilejit";
+constexpr const char* devices = "What executes the code: native, emulated, or auto (native where this CPU can)";
 
 CLI::Range rows_range() { return CLI::Range(int64_t{1}, int64_t{1} << 30); }
 CLI::Range threads_range() { return CLI::Range(1, 1024); }
@@ -21,7 +22,7 @@ CLI::App* declare_run(CLI::App& app, RunOptions& options) {
   run->add_option("--layer", options.layer, "Only layers whose name this regular expression matches");
   run->add_option("--m", options.m, "Rows of activations: 1,16,256")->delimiter(',')->check(rows_range());
   run->add_option("--target", options.target, "host, ref or a CPU row");
-  run->add_option("--device", options.device, "Where it runs: auto or native");
+  run->add_option("--device", options.device, devices);
   run->add_option("--threads", options.threads, "Default: OpenMP's")->check(threads_range());
   run->add_option("--activations", options.activations,
                   "A safetensors file with tensors <layer>.input; a layer without one runs on random data and says so");
@@ -35,6 +36,7 @@ CLI::App* declare_linear(CLI::App& app, LinearArguments& arguments) {
   linear->add_option("--schedule", arguments.schedule, "A schedule line; default: the target's choice");
   linear->add_option("--m", arguments.m, "Rows of activations: 1,16,256")->delimiter(',')->check(rows_range());
   linear->add_option("--target", arguments.target, "host, ref or a CPU row");
+  linear->add_option("--device", arguments.device, devices);
   linear->add_option("--threads", arguments.threads, "Default: OpenMP's")->check(threads_range());
   linear->add_flag("--json", arguments.json, "One array of objects instead of a table");
   return linear;

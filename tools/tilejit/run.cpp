@@ -7,6 +7,7 @@
 
 #include "bench/measure/machine.h"
 #include "runtime/safetensors.h"
+#include "tools/report/device.h"
 #include "tools/report/run_layer.h"
 #include "tools/tilejit/activations.h"
 #include "tools/tilejit/checkpoints.h"
@@ -16,19 +17,13 @@ namespace tilejit::command {
 namespace {
 
 using report::Row;
-constexpr std::string_view columns[] = {"checkpoint", "layer", "n x k",   "scheme", "format",  "m", "compile us",
-                                        "time us",    "GB/s",  "GFLOP/s", "rel_l2", "SQNR dB", "ok"};
+constexpr std::string_view columns[] = {"checkpoint", "layer",   "n x k", "scheme",  "format", "m",       "device",
+                                        "compile us", "time us", "GB/s",  "GFLOP/s", "rel_l2", "SQNR dB", "ok"};
 
 /// The last part of a path: a folder or file name is what people know a checkpoint by.
 std::string name_of(std::string path) {
   while (path.size() > 1 && path.back() == '/') path.pop_back();
   return path.substr(path.find_last_of('/') + 1);
-}
-
-Result<void> check_device(const std::string& device) {
-  if (device == "auto" || device == "native") return {};
-  return unsupported(
-      fmt::format("no GPU target is built; --device {} needs one, auto and native run on this CPU", device));
 }
 
 Result<std::regex> compile_regex(const std::string& text) {
@@ -59,6 +54,7 @@ Result<void> run_one(const std::string& checkpoint, const Layer& layer, const Ru
   run.problem = TRY(parse_problem(describe(layer.weights, Type::bf16)));
   run.m = options.m;
   run.options.target = options.target;
+  run.options.device = TRY(report::choose_device(options.device, options.target));
   run.options.threads.max_threads = options.threads;
   run.activations = activations ? &*activations : nullptr;
   for (Row& one : TRY(report::run_layer(row, layer.weights, run))) {
@@ -82,7 +78,7 @@ void print_rows(const std::vector<Row>& rows, bool json) {
 }  // namespace
 
 Result<int> run(const RunOptions& options) {
-  TRY(check_device(options.device));
+  TRY(report::choose_device(options.device, options.target));
   const std::regex wanted = TRY(compile_regex(options.layer));
   const TensorSet tensors = options.activations.empty() ? TensorSet() : TRY(read_safetensors(options.activations));
   std::vector<Row> rows;

@@ -34,6 +34,8 @@ struct Threads {
 /// What executes the machine code. The emulator runs the same bytes instruction by instruction and gives the same bits, a
 /// thousand times slower: for tests and for looking at code of another CPU. It is never chosen for the caller.
 enum class Device : uint8_t { native, emulated };
+/// "native", "emulated".
+const char* to_string(Device device);
 
 struct LinearOptions {
   std::string target = "host";  // a row's name (`tilejit info`), `host` or `ref`
@@ -70,7 +72,7 @@ struct LinearInfo {
   bool tuned = false;                  // the schedules were measured, by `tune`
   std::string schedule_origin;         // "default", "given", or "tuned in FILE"
   int64_t packed_bytes = 0;            // resident weights, scales, zeros, offsets, bias
-  int64_t information_bytes = 0;  // bits*n*k/8 + scales (+ c) in their stored type + 4-bit zeros: what a call must read
+  int64_t information_bytes = 0;       // what a call must read: weights, stored scales (+ c), zeros of a weight's bits
   double pack_seconds = 0;
 };
 
@@ -100,8 +102,8 @@ class Linear {
   std::unique_ptr<State> state_;
 };
 
-/// ok, or why `target` cannot run the problem line, and the nearest one that it can.
-Result<void> can_implement(std::string_view problem, std::string_view target);
+/// ok, or why `target` on this device cannot run the problem line, and the nearest one that it can.
+Result<void> can_implement(std::string_view problem, std::string_view target, Device device = Device::native);
 /// The problem line that describes these weights for activations of type `a`, e.g. "w4a16 n=.. k=.. a=bf16 g=128 zp=int s=f16".
 std::string describe(const Weights& weights, Type a);
 /// The library's version, "MAJOR.MINOR.PATCH".

@@ -62,6 +62,8 @@ void take_predicate(Parsed& p) {
       return;
     }
   };
+  // "Greater" has an opcode of its own and is the same comparison.
+  if (p.mnemonic.starts_with("vpcmpgt")) p.mnemonic.replace(5, 2, "nle");
   if (p.mnemonic.ends_with("ps")) take("vcmp", "ps", float_predicates);
   take("vpcmp", "ubwdq", integer_predicates);
 }

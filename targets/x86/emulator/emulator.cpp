@@ -6,6 +6,7 @@
 #include <memory>
 #include <utility>
 
+#include "targets/disassemble/disassemble.h"
 #include "targets/x86/emulator/decode.h"
 #include "targets/x86/emulator/machine.h"
 
@@ -49,6 +50,13 @@ Result<void> run(const Program& program, const BufferArg* buffers, int64_t m, co
 }
 
 }  // namespace
+
+Result<void> can_emulate() {
+  constexpr uint8_t ret[] = {0xc3};
+  const auto listing = disassemble_x86(ret);
+  if (!listing) return unsupported("the emulator cannot read code: " + listing.error().message);
+  return {};
+}
 
 Result<Code> emulated(Code code) {
   auto program = std::make_shared<const Program>(TRY(emulator::decode(code)));

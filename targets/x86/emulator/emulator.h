@@ -11,7 +11,10 @@
 
 namespace tilejit::x86 {
 
-/// The same code with `interpreted` set. `unsupported`: built without LLVM; `invalid`: an instruction or an operand form that
+/// `unsupported` without LLVM, whose disassembler reads the code.
+Result<void> can_emulate();
+
+/// The same code with `interpreted` set. `invalid`: an instruction or an operand form that
 /// the emulator does not know, with its offset and text. A run reports as `invalid`, with the instruction: a read of a
 /// register or stack slot never written, access outside of the stack through rsp, a misaligned aligned move, float arithmetic
 /// under another MXCSR than 0x1f80, and a return with an unbalanced stack, another MXCSR or changed callee-saved registers.

@@ -1,0 +1,28 @@
+#include "tools/report/device.h"
+
+#include <fmt/format.h>
+
+#include "targets/targets.h"
+
+namespace tilejit::report {
+
+Result<Device> choose_device(std::string_view asked, std::string_view target) {
+  if (asked == "native") return Device::native;
+  if (asked == "emulated") return Device::emulated;
+  if (asked == "auto") return place_of(target).device == "emulated" ? Device::emulated : Device::native;
+  if (asked == "hip")
+    return unsupported("--device hip needs a GPU target, and none is built; auto, native, emulated run here");
+  return invalid(fmt::format("--device {} is unknown; known: auto, native, emulated, hip", asked));
+}
+
+Place place_of(std::string_view name) {
+  const auto target = find_target(name);
+  if (!target) return {"", target.error().message};
+  const auto executes = (*target)->can_execute();
+  if (executes) return {"native", ""};
+  const auto emulates = (*target)->can_emulate();
+  if (emulates) return {"emulated", executes.error().message};
+  return {"", executes.error().message + "; " + emulates.error().message};
+}
+
+}  // namespace tilejit::report

@@ -1,0 +1,23 @@
+// `--device`: what executes a target's code, as the command line names it.
+#pragma once
+
+#include <tilejit/linear.h>
+#include <tilejit/result.h>
+
+#include <string>
+#include <string_view>
+
+namespace tilejit::report {
+
+/// `auto` is native where this machine can execute the target's code, else emulated where that is possible; where it is not,
+/// native, whose refusal says why. `unsupported` for `hip`, `invalid` for what is no device.
+Result<Device> choose_device(std::string_view asked, std::string_view target);
+
+/// Where a target's code runs on this machine.
+struct Place {
+  std::string device;  // native or emulated; empty: nowhere
+  std::string reason;  // why it is not native
+};
+Place place_of(std::string_view target);
+
+}  // namespace tilejit::report
