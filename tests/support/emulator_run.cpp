@@ -69,7 +69,7 @@ Result<void> emulate_whole(const std::vector<uint8_t>& bytes, EmulatorMemory& me
 }
 
 Result<void> emulate(const std::vector<uint8_t>& bytes, EmulatorMemory& memory) {
-  std::vector<uint8_t> whole = {0xf3, 0x0f, 0x1e, 0xfa};  // endbr64
+  std::vector<uint8_t> whole = bytes_of_hex("f30f1efa");  // endbr64
   whole.insert(whole.end(), bytes.begin(), bytes.end());
   return emulate_whole(whole, memory);
 }

@@ -56,7 +56,8 @@ TEST(LinearDevice, NativeNeverFallsBack) {
   const auto native = layer.create("zen4", Device::native);
   const auto can = (*find_target("zen4"))->can_execute();
   ASSERT_EQ(native.ok(), can.ok());
-  if (!can) EXPECT_NE(native.error().message.find(can.error().message), std::string::npos) << native.error().message;
+  if (can) return;
+  EXPECT_NE(native.error().message.find(can.error().message), std::string::npos) << native.error().message;
 }
 
 TEST(LinearDevice, WithoutAnEmulatorIsRefused) {

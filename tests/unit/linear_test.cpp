@@ -272,7 +272,7 @@ TEST(Linear, CreationErrorsNameTheLayerAndTheReason) {
         Row{line, unknown, ErrorKind::invalid, "z80"}, Row{line, bad_schedule, ErrorKind::unsupported, "nr=48"},
         Row{line, bad_warm, ErrorKind::invalid, "m=0"},
         Row{"w4a16 n=95 k=80 a=f32 g=32 zp=int s=f16 epilogue=bias", options_of(), ErrorKind::invalid, "n=95"},
-        Row{line + "+swiglu", options_of(), ErrorKind::unsupported, "swiglu"}}) {
+        Row{line + " dot=mma", options_of(), ErrorKind::unsupported, "dot=mma"}}) {
     const auto linear = Linear::create(row.problem, layer.weights.view, row.options);
     ASSERT_FALSE(linear.ok()) << row.message;
     EXPECT_EQ(linear.error().kind, row.kind) << linear.error().message;

@@ -20,8 +20,9 @@ namespace {
 
 constexpr int64_t default_m = 5;  // no multiple of a usual row tile, so that tails run
 
-Result<Source> load_problem(const Request& request, const Target& target) {
+Result<Source> load_problem(const Request& request) {
   const Problem asked = TRY(parse_problem(request.problem));
+  const Target& target = *TRY(find_target(request.target));
   const Problem problem = TRY(resolve(asked, target.facts()));
   Source source;
   source.target = &target;
@@ -35,7 +36,7 @@ Result<Source> load_problem(const Request& request, const Target& target) {
   return source;
 }
 
-Result<Source> load_file(const Request& request, const Target& target) {
+Result<Source> load_file(const Request& request) {
   std::error_code ignored;
   if (!std::filesystem::is_regular_file(request.file, ignored))
     return invalid(fmt::format("{}: no such file, or not a regular one", request.file));
@@ -43,7 +44,7 @@ Result<Source> load_file(const Request& request, const Target& target) {
   if (!file) return invalid(fmt::format("{}: cannot be read", request.file));
   const std::string text{std::istreambuf_iterator<char>(file), {}};
   Source source;
-  source.target = &target;
+  source.target = TRY(find_target(request.target));
   source.m = request.m > 0 ? request.m : default_m;
   source.program = TRY(ir::parse(text, request.file));
   TRY(ir::check_legal(source.program, request.file));
@@ -53,8 +54,7 @@ Result<Source> load_file(const Request& request, const Target& target) {
 }  // namespace
 
 Result<Source> load_source(const Request& request) {
-  const Target* target = TRY(find_target(request.target));
-  return request.file.empty() ? load_problem(request, *target) : load_file(request, *target);
+  return request.file.empty() ? load_problem(request) : load_file(request);
 }
 
 }  // namespace tilejit::jitdump

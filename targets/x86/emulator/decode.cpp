@@ -116,11 +116,10 @@ Result<void> bind_vector(Instr& i, const VectorRow& row) {
     return invalid("the emulator knows this instruction with a mask that selects");
   i.vector = &row;
   i.run = is_compare ? run_compare : run_vector;
-  i.source = static_cast<int8_t>(row.sources);
+  i.source = row.sources;
   i.bytes = i.operand[is_compare ? 1 : 0].bytes;
   if (last == Kind::vector) i.b = i.operand[row.sources].reg;
   if (row.sources == 2) i.a = i.operand[1].reg;
-  // A comparison of one source has no other place for its width.
   for (size_t n = 1; n <= row.sources; ++n) i.reads |= state_of(i.operand[n]);
   const bool merges = i.mask != 0 && !i.zeroing && !row.has(row_flag::selects) && !is_compare && !to_memory;
   if (row.has(row_flag::accumulates) || merges) i.reads |= state_of(i.operand[0]);

@@ -112,7 +112,7 @@ struct Instr {
   uint8_t mask = 0;      // k0: none
   bool zeroing = false;  // {z}
   uint8_t bytes = 0;     // of the destination (a comparison: of the sources)
-  int8_t source = -1;    // the operand that `b` is
+  uint8_t source = 0;    // the operand that `b` is
   Memory memory;
   int64_t imm = 0;
   int32_t target = -1;  // of a jump: an index of the program

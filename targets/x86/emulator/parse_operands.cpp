@@ -13,7 +13,7 @@ constexpr std::array<const char*, 8> old_names = {"ax", "cx", "dx", "bx", "sp", 
 
 std::string general_name(uint8_t n, int bytes) {
   if (n >= 8) return fmt::format("r{}{}", n, bytes == 8 ? "" : bytes == 4 ? "d" : bytes == 2 ? "w" : "b");
-  const std::string name = old_names[n];
+  std::string name = old_names[n];
   if (bytes == 8) return "r" + name;
   if (bytes == 4) return "e" + name;
   if (bytes == 2) return name;

@@ -34,7 +34,7 @@ void fetch_lanes(Machine& m, const Instr& i, Vector& to, uint64_t bytes, uint64_
 
 /// The memory operand as a vector; zero above it.
 void fetch(Machine& m, const Instr& i, Vector& to) {
-  const Operand& operand = i.operand[static_cast<size_t>(i.source)];
+  const Operand& operand = i.operand[i.source];
   to = {};
   if (operand.kind == Kind::general) {
     std::memcpy(to.u8, &m.g[operand.reg], operand.bytes);
@@ -95,7 +95,7 @@ void select(Machine& m, const Instr& i, Vector& out, const Vector& b) {
 
 void run_vector(Machine& m, const Instr& i) {
   Vector fetched;
-  const bool from_register = i.operand[static_cast<size_t>(i.source)].kind == Kind::vector;
+  const bool from_register = i.operand[i.source].kind == Kind::vector;
   if (!from_register) {
     fetch(m, i, fetched);
     if (!m.fault.empty()) return;
@@ -116,7 +116,7 @@ void run_vector(Machine& m, const Instr& i) {
 
 void run_compare(Machine& m, const Instr& i) {
   Vector fetched;
-  const bool from_register = i.operand[static_cast<size_t>(i.source)].kind == Kind::vector;
+  const bool from_register = i.operand[i.source].kind == Kind::vector;
   if (!from_register) {
     fetch(m, i, fetched);
     if (!m.fault.empty()) return;
