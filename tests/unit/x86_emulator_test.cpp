@@ -225,6 +225,30 @@ TEST_F(X86Emulator, ComputesWhatTheFormulasSay) {
     for (uint64_t seed = 0; seed < 200 && !HasFailure(); ++seed) check(row, seed);
 }
 
+TEST_F(X86Emulator, JudgesTinyDotsAfterRounding) {
+  // Lanes whose sum is 2^-126 less a little, in the even or in the odd step, and their negatives.
+  EmulatorMemory memory;
+  for (uint32_t l = 0; l < 16; ++l) {
+    const uint32_t shift = l % 2 * 16;
+    const uint32_t negative = l / 2 % 2 << 15;
+    memory.words[l] = 0x00800000 | negative << 16;
+    memory.words[16 + l] = (((127 - 75) << 7 | l / 4) ^ negative) << shift;
+    memory.words[32 + l] = uint32_t{0x8000 | (127 - 76) << 7} << shift;
+  }
+  const EmulatorMemory before = memory;
+  const auto done = test::emulate(test::bytes_of_hex(std::string(load) + "62f2764852c2" + store), memory);
+  ASSERT_TRUE(done.ok()) << done.error().message;
+  const auto half = [&](size_t word, int n) { return static_cast<uint16_t>(before.words[word] >> 16 * n); };
+  size_t zeros = 0;
+  for (size_t l = 0; l < 16; ++l) {
+    const float expected =
+        ir::dot_bf16(half(16 + l, 0), half(16 + l, 1), half(32 + l, 0), half(32 + l, 1), f32(before.words[l]));
+    EXPECT_EQ(memory.words[64 + l], std::bit_cast<uint32_t>(expected)) << l;
+    zeros += (memory.words[64 + l] & 0x7fffffff) == 0;
+  }
+  EXPECT_TRUE(zeros > 0 && zeros < 16) << zeros;
+}
+
 struct Wrong {
   const char* hex;
   const char* text;
