@@ -42,6 +42,11 @@ TEST(Cli, SaysInOneLineWhatIsWrong) {
       {"tilejit", "run tests/data/minilm/gptq --target ref --activations /no/such.safetensors", 2, "/no/such"},
       {"tilejit", "linear 'w4a16 n=64'", 2, "k"},
       {"tilejit", "linear 'w8a8 n=64 k=64 a=bf16 g=32' --target ref", 3, "w8a8 has one symmetric scale"},
+      {"tune", "", 2, "problem"},
+      {"tune", "'w4a16 n=64 k=64' --budget 0", 2, "--budget"},
+      {"tune", "'w4a16 n=64 k=64' --m 0", 2, "--m"},
+      {"tune", "'w4a16 n=64 k=64' --target z80", 2, "z80"},
+      {"tune", "'w4a16 n=64' --target ref", 2, "k"},
       {"bench_linear", "", 2, "problem"},
       {"bench_linear", "'w4a16 n=64 k=64 a=bf16' --threads 0", 2, "--threads"},
       {"bench_compile", "'w4a16 n=64 k=64 a=bf16' --target z80", 2, "z80"},
@@ -57,7 +62,7 @@ TEST(Cli, SaysInOneLineWhatIsWrong) {
 }
 
 TEST(Cli, HelpSucceeds) {
-  for (const char* command : {"jitdump", "tilejit", "bench_linear", "bench_compile"}) {
+  for (const char* command : {"jitdump", "tilejit", "tune", "bench_linear", "bench_compile"}) {
     const CommandResult result = run_command(command, "--help");
     EXPECT_EQ(result.status, 0) << command;
     EXPECT_NE(result.out.find("--help"), std::string::npos);
