@@ -94,7 +94,8 @@ TEST(TileFile, ADumpIsAFile) {
 }
 
 TEST(TileFile, NamesASyntaxErrorOnItsLine) {
-  const CommandResult result = run_file(replace(hand_written, "fma %a, %u, %part", "fmq %a, %u, %part"), "--target zen4");
+  const CommandResult result =
+      run_file(replace(hand_written, "fma %a, %u, %part", "fmq %a, %u, %part"), "--target zen4");
   EXPECT_EQ(result.status, 2);
   EXPECT_NE(result.err.find("edited.tile:19:"), std::string::npos) << result.err;
   EXPECT_EQ(result.error_lines(), 1) << result.err;
