@@ -7,6 +7,7 @@
 
 #include "targets/targets.h"
 #include "tests/support/random_problem.h"
+#include "tests/support/random_weights.h"
 #include "tests/support/target_run.h"
 
 namespace tilejit {
