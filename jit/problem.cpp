@@ -213,6 +213,8 @@ Result<void> check(const Problem& p) {
         fmt::format("problem: ks={} is more than the {} groups of k={} g={}", p.ks, segment_units(p), p.k, p.group));
   if (p.has(Epilogue::swiglu) && p.n % 2 != 0)
     return invalid(fmt::format("problem: swiglu needs an even n, not n={}", p.n));
+  if (p.has(Epilogue::bias) && p.columns_at(Epilogue::bias) != p.n)
+    return invalid("problem: bias[n] stands before swiglu, which leaves n/2 columns; write bias+swiglu");
   return {};
 }
 

@@ -1,6 +1,13 @@
 #include "runtime/cache.h"
 
+#include <fmt/format.h>
+
+#include <charconv>
 #include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "runtime/exceptions.h"
@@ -81,9 +88,24 @@ CacheStats KernelCache::stats() const {
   return stats;
 }
 
+Result<int64_t> cache_capacity(const char* setting) {
+  constexpr int64_t most = int64_t{1} << 20;
+  if (setting == nullptr) return KernelCache::default_capacity;
+  const std::string_view text(setting);
+  int64_t mebibytes = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), mebibytes);
+  if (error != std::errc{} || end != text.data() + text.size() || mebibytes < 0 || mebibytes > most)
+    return invalid(fmt::format("TILEJIT_KERNEL_CACHE_MIB={} is not a whole number of MiB from 0 to {}", setting, most));
+  return mebibytes << 20;
+}
+
 KernelCache& process_cache() {
-  static auto* cache =
-      new KernelCache;  // never destroyed: another thread may still run a kernel while the process exits
+  // Never destroyed: another thread may still run a kernel while the process exits.
+  static auto* cache = [] {
+    const auto capacity = cache_capacity(std::getenv("TILEJIT_KERNEL_CACHE_MIB"));
+    if (!capacity) fmt::print(stderr, "tilejit: {}; the default serves\n", capacity.error().message);
+    return new KernelCache(capacity ? *capacity : KernelCache::default_capacity);
+  }();
   return *cache;
 }
 

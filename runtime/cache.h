@@ -64,7 +64,9 @@ class KernelCache {
   CacheStats stats_;
 };
 
-/// The cache that every Linear of this process shares.
+/// The cache that every Linear of this process shares. Its capacity is TILEJIT_KERNEL_CACHE_MIB, read once, else the default.
 KernelCache& process_cache();
+/// MiB of a setting as bytes; the default where there is none. `invalid`: not a whole number from 0 to 1048576.
+Result<int64_t> cache_capacity(const char* setting);
 
 }  // namespace tilejit

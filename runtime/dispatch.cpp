@@ -1,126 +1,135 @@
 #include "runtime/dispatch.h"
 
-#include <algorithm>
-#include <atomic>
-#include <mutex>
+#include <fmt/format.h>
+
 #include <utility>
 
-#include "ir/check.h"
+#include "runtime/arena.h"
 #include "runtime/threads.h"
 
 namespace tilejit {
 namespace {
 
-constexpr size_t max_workspace = 8;
+constexpr int64_t max_m = int64_t{1} << 30;  // as in a problem line; byte counts then fit 64 bits
+constexpr int64_t max_stride = int64_t{1} << 40;
 
-int64_t aligned(int64_t bytes) { return (bytes + 63) / 64 * 64; }
-
-int64_t buffer_bytes(const WorkspaceBuffer& buffer, int64_t m) {
-  int64_t count = 1;
-  for (const ir::Extent& dim : buffer.dims) count *= dim.at(m);
-  return aligned(bytes_of(buffer.type, count));
+/// A matrix of m rows of `length` elements, `stride` elements apart.
+Result<void> check_stride(std::string_view name, std::string_view matrix, int64_t stride, std::string_view dimension,
+                          int64_t length, Type type, int64_t m) {
+  if (stride < length)
+    return invalid(
+        fmt::format("{}={} is shorter than a row of {}, {}={} elements", name, stride, matrix, dimension, length));
+  if (stride > max_stride)
+    return invalid(fmt::format("{}={} is more than {} elements between rows of {}", name, stride, max_stride, matrix));
+  int64_t bytes = 0;
+  if (__builtin_mul_overflow(m, bytes_of(type, stride), &bytes))
+    return invalid(fmt::format("{}={} with m={}: {} spans more bytes than 64 bits count", name, stride, m, matrix));
+  return {};
 }
 
-/// The first error of any task; the tasks after it are not run.
-class Failure {
- public:
-  bool failed() const { return failed_.load(std::memory_order_relaxed); }
-  void report(Error error) {
-    const std::lock_guard lock(mutex_);
-    if (!failed_.exchange(true)) error_ = std::move(error);
+bool is_aligned(const void* workspace) { return reinterpret_cast<uintptr_t>(workspace) % ArenaLease::alignment == 0; }
+
+/// An operand that the call gives exactly when the epilogue names it.
+Result<void> check_operand(std::string_view name, const void* data, std::string_view stride_name, int64_t stride,
+                           Epilogue epilogue, const Problem& problem, int64_t m) {
+  if (!problem.has(epilogue)) {
+    if (data == nullptr) return {};
+    return invalid(fmt::format("{} is given, but the epilogue of '{}' does not name it", name, print_problem(problem)));
   }
-  Result<void> result() && {
-    if (failed()) return std::move(error_);
-    return {};
-  }
-
- private:
-  std::atomic<bool> failed_ = false;
-  std::mutex mutex_;
-  Error error_{ErrorKind::invalid, {}};
-};
-
-/// One kernel of the call, as the threads see it.
-struct KernelCall {
-  const Kernel* kernel = nullptr;
-  TaskGrid grid;
-  std::array<BufferArg, Kernel::max_parameters> buffers{};
-  int64_t m = 0;
-  std::byte* scratch = nullptr;  // of thread 0
-  int64_t scratch_stride = 0;
-  Failure* failure = nullptr;
-};
-
-bool reads_weights(const Kernel& kernel) {
-  const auto parameters = kernel.parameters();
-  return std::any_of(parameters.begin(), parameters.end(), [](const auto& p) { return p.operand == Operand::w; });
+  if (data == nullptr) return invalid(fmt::format("{} is null, but the epilogue names it", name));
+  const int64_t columns = problem.columns_at(epilogue);
+  return check_stride(stride_name, name, stride, columns == problem.n ? "n" : "n/2", columns, problem.out, m);
 }
 
-/// Whether the kernel's work is worth less than an OpenMP region. A fork and join cost 1.35 us at best; with the barriers
-/// and caches that cool down, two threads add 4 us to a small call, so each must have as much to do: 128 KiB to read, or
-/// 2^19 multiply-adds. Between one thread and all of them there is no step (see run_openmp).
-bool is_small(const Kernel& kernel, const Executable& program, const CallOperands& operands, int64_t m) {
-  constexpr int64_t shared_bytes = int64_t{2} * (int64_t{128} << 10);
-  constexpr int64_t shared_multiply_adds = int64_t{2} << 19;
-  const bool is_gemm = reads_weights(kernel);
-  int64_t bytes = is_gemm ? operands.weight_bytes : 0;
-  for (const Parameter& parameter : kernel.parameters())
-    if (parameter.operand == Operand::workspace)
-      bytes += buffer_bytes(program.workspace[static_cast<size_t>(parameter.workspace)], m);
-  return bytes < shared_bytes && (!is_gemm || m * operands.weights < shared_multiply_adds);
-}
-
-void run_task(void* context, int64_t task, int thread) {
-  const auto& call = *static_cast<const KernelCall*>(context);
-  if (call.failure->failed()) return;
-  auto result =
-      call.kernel->run_task(call.grid, task, call.buffers.data(), call.m, call.scratch + thread * call.scratch_stride);
-  if (!result.ok()) call.failure->report(std::move(result.error()));
-}
-
-BufferArg bind_parameter(const Parameter& parameter, const CallOperands& operands, std::byte* const* workspace) {
-  if (parameter.operand == Operand::workspace) return {.data = workspace[parameter.workspace], .row_stride_bytes = 0};
-  const auto operand = static_cast<size_t>(parameter.operand);
-  return {.data = operands.data[operand], .row_stride_bytes = operands.strides[operand]};
+Result<void> check_call(const LinearCall& call, const Problem& problem) {
+  TRY(check_rows(call.m));
+  if (call.a == nullptr || call.out == nullptr)
+    return invalid(fmt::format("{} is null", call.a == nullptr ? "a" : "out"));
+  TRY(check_stride("lda", "a", call.lda, "k", problem.k, problem.a, call.m));
+  TRY(check_stride("ldo", "out", call.ldo, problem.has(Epilogue::swiglu) ? "n/2" : "n", problem.out_columns(),
+                   problem.out, call.m));
+  TRY(check_operand("mul", call.mul, "ldmul", call.ldmul, Epilogue::mul, problem, call.m));
+  TRY(check_operand("residual", call.residual, "ldres", call.ldres, Epilogue::residual, problem, call.m));
+  if (!is_aligned(call.workspace))
+    return invalid(fmt::format("workspace {} is not {}-byte aligned", fmt::ptr(call.workspace), ArenaLease::alignment));
+  return {};
 }
 
 }  // namespace
 
-int64_t workspace_bytes(const Executable& program, int64_t m, int threads) {
-  int64_t bytes = program.scratch_bytes * threads;
-  for (const WorkspaceBuffer& buffer : program.workspace) bytes += buffer_bytes(buffer, m);
-  return bytes;
+Result<void> check_rows(int64_t m) {
+  if (m < 1 || m > max_m) return invalid(fmt::format("m={} is not a number of rows from 1 to {}", m, max_m));
+  return {};
 }
 
-Result<void> execute(const Executable& program, const CallOperands& operands, int64_t m, std::byte* workspace,
-                     const Threads& threads, int thread_count) {
-  CHECK(program.workspace.size() <= max_workspace, "more workspace buffers than a call binds");
-  std::array<std::byte*, max_workspace> buffers{};
-  for (size_t i = 0; i < program.workspace.size(); ++i) {
-    buffers[i] = workspace;
-    workspace += buffer_bytes(program.workspace[i], m);
+Dispatch::Dispatch(Problem problem, const std::vector<Schedule>& schedules, PackedWeights packed, Threads threads,
+                   Compile compile)
+    : problem_(std::move(problem)), packed_(std::move(packed)), threads_(std::move(threads)),
+      compile_(std::move(compile)), a_bytes_(bytes_of(problem_.a, 1)), out_bytes_(bytes_of(problem_.out, 1)),
+      out_columns_(problem_.out_columns()),
+      takes_operands_(problem_.has(Epilogue::mul) || problem_.has(Epilogue::residual)), ranges_(schedules.size()) {
+  for (size_t i = 0; i < schedules.size(); ++i) {
+    if (i > 0) limits_.push_back(schedules[i - 1].loops.m_hi);
+    ranges_[i].schedule = schedules[i];
   }
-  Failure failure;
-  std::array<KernelCall, Executable::max_kernels> calls;
-  std::array<Phase, Executable::max_kernels> phases;
-  for (size_t i = 0; i < program.kernels.size(); ++i) {
-    const Kernel& kernel = program.kernels[i];
-    KernelCall& call = calls[i];
-    call.kernel = &kernel;
-    call.grid = kernel.grid(m);
-    call.m = m;
-    call.scratch = workspace;
-    call.scratch_stride = program.scratch_bytes;
-    call.failure = &failure;
-    for (size_t p = 0; p < kernel.parameters().size(); ++p)
-      call.buffers[p] = bind_parameter(kernel.parameters()[p], operands, buffers.data());
-    phases[i] = {.tasks = call.grid.tasks,
-                 .run = run_task,
-                 .context = &call,
-                 .is_small = is_small(kernel, program, operands, m)};
-  }
-  run_phases({phases.data(), program.kernels.size()}, threads, thread_count);
-  return std::move(failure).result();
+}
+
+/// A call that check_call accepts, told by a few comparisons: strides and m so small that no byte count overflows.
+bool Dispatch::is_plain(const LinearCall& call) const {
+  constexpr int64_t small = int64_t{1} << 28;
+  return call.m >= 1 && call.m <= small && call.a != nullptr && call.out != nullptr && call.lda >= problem_.k &&
+         call.lda <= small && call.ldo >= out_columns_ && call.ldo <= small && is_aligned(call.workspace) &&
+         !takes_operands_ && call.mul == nullptr && call.residual == nullptr;
+}
+
+Dispatch::Range& Dispatch::range_of(int64_t m) const {
+  size_t index = 0;
+  while (index < limits_.size() && m > limits_[index]) ++index;
+  return ranges_[index];
+}
+
+Result<const BoundProgram*> Dispatch::program(Range& range) const {
+  const BoundProgram* ready = range.ready.load(std::memory_order_acquire);
+  if (ready == nullptr) return compile_range(range);
+  return ready;
+}
+
+Result<const BoundProgram*> Dispatch::compile_range(Range& range) const {
+  KernelCache::Handle program = TRY(compile_(range.schedule));
+  const std::lock_guard lock(range.mutex);
+  if (!range.program)
+    range.program = std::make_unique<const BoundProgram>(std::move(program), packed_, problem_.n * problem_.k);
+  range.ready.store(range.program.get(), std::memory_order_release);
+  return range.program.get();
+}
+
+Result<void> Dispatch::warm(int64_t m) const {
+  TRY(check_rows(m));
+  TRY(program(range_of(m)));
+  return {};
+}
+
+Result<int64_t> Dispatch::workspace_bytes(int64_t m, int threads) const {
+  TRY(check_rows(m));
+  const int count = TRY(thread_count({.max_threads = threads, .parallel_for = {}}));
+  return TRY(program(range_of(m)))->workspace_bytes(m, count);
+}
+
+Result<void> Dispatch::run(const LinearCall& call) const {
+  if (!is_plain(call)) TRY(check_call(call, problem_));
+  const Threads& used = call.threads != nullptr ? *call.threads : threads_;
+  const int count = used.max_threads > 0 ? used.max_threads : TRY(thread_count(used));
+  Range& range = range_of(call.m);
+  const BoundProgram* ready = range.ready.load(std::memory_order_acquire);
+  if (ready == nullptr) ready = TRY(compile_range(range));
+  // Kernels write to `out` only; a buffer argument has one pointer type for both directions.
+  return ready->run({.matrices = {{{const_cast<void*>(call.a), call.lda * a_bytes_},
+                                   {call.out, call.ldo * out_bytes_},
+                                   {const_cast<void*>(call.mul), call.ldmul * out_bytes_},
+                                   {const_cast<void*>(call.residual), call.ldres * out_bytes_}}},
+                     .m = call.m,
+                     .workspace = static_cast<std::byte*>(call.workspace)},
+                    used, count);
 }
 
 }  // namespace tilejit

@@ -1,32 +1,64 @@
-// One call of an Executable: binds its parameters by operand, lays out the workspace for m, and runs the kernels in order
-// over the threads. Allocates nothing.
-//
-// Workspace: the buffers between the kernels at their size for m, then scratch for each thread; all 64-byte aligned.
+// From a call of a Linear to machine code: finds the program of m's range, compiled by the first call that needs it, and runs
+// it. Once it is there, a call takes no lock and allocates nothing: one acquire load stands between m and the program.
 #pragma once
 
 #include <tilejit/linear.h>
 #include <tilejit/result.h>
 
-#include <array>
-#include <cstddef>
+#include <atomic>
 #include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
 
-#include "runtime/kernel.h"
+#include "jit/problem.h"
+#include "jit/schedule.h"
+#include "runtime/bound_program.h"
+#include "runtime/cache.h"
+#include "runtime/pack.h"
 
 namespace tilejit {
 
-/// Memory of every operand, null where no kernel reads it, and the bytes between rows of the strided ones.
-struct CallOperands {
-  std::array<std::byte*, operand_count> data{};
-  std::array<int64_t, operand_count> strides{};
-  int64_t weight_bytes = 0;  // of all packed operands, and n * k: they say whether the call is worth sharing
-  int64_t weights = 0;
+/// `invalid`: not a number of rows that a call takes.
+Result<void> check_rows(int64_t m);
+
+class Dispatch {
+ public:
+  using Compile = std::function<Result<KernelCache::Handle>(const Schedule& schedule)>;
+
+  /// One schedule for each range of m, ascending, covering every m. `threads` serve calls that name none.
+  Dispatch(Problem problem, const std::vector<Schedule>& schedules, PackedWeights packed, Threads threads,
+           Compile compile);
+
+  Result<void> run(const LinearCall& call) const;
+  Result<int64_t> workspace_bytes(int64_t m, int threads) const;
+  /// Compiles the program of m's range.
+  Result<void> warm(int64_t m) const;
+
+ private:
+  struct Range {
+    Schedule schedule;
+    std::atomic<const BoundProgram*> ready = nullptr;
+    std::mutex mutex;
+    std::unique_ptr<const BoundProgram> program;  // what `ready` points to; written once, under the mutex
+  };
+
+  bool is_plain(const LinearCall& call) const;
+  Range& range_of(int64_t m) const;
+  Result<const BoundProgram*> program(Range& range) const;
+  Result<const BoundProgram*> compile_range(Range& range) const;
+
+  const Problem problem_;
+  const PackedWeights packed_;
+  const Threads threads_;
+  const Compile compile_;
+  const int64_t a_bytes_;    // of an element
+  const int64_t out_bytes_;  // of an element of out, mul and residual
+  const int64_t out_columns_;
+  const bool takes_operands_;          // the epilogue names mul or residual
+  std::vector<int64_t> limits_;        // the last m of each range but the last one
+  mutable std::vector<Range> ranges_;  // as many from the start: a Range never moves
 };
-
-int64_t workspace_bytes(const Executable& program, int64_t m, int threads);
-
-/// `workspace` has workspace_bytes(program, m, threads). Only the interpreter can fail.
-Result<void> execute(const Executable& program, const CallOperands& operands, int64_t m, std::byte* workspace,
-                     const Threads& threads, int thread_count);
 
 }  // namespace tilejit

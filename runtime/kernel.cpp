@@ -11,12 +11,14 @@
 namespace tilejit {
 namespace {
 
-int64_t evaluate(const ir::Bound& bound, int64_t m) {
-  return bound.round(bound.value.constant() + bound.value.coef_of(ir::value_m) * m);
-}
-
-bool depends_on_m_only(const ir::Bound& bound) {
-  return std::all_of(bound.value.begin(), bound.value.end(), [](const ir::Term& t) { return t.var == ir::value_m; });
+TaskLoop::End end_of(const ir::Bound& bound) {
+  const ir::Affine& value = bound.value;
+  CHECK(std::all_of(value.begin(), value.end(), [](const ir::Term& t) { return t.var == ir::value_m; }),
+        "a tasks loop's bound depends on more than m");
+  return {.bound = bound,
+          .constant = value.constant(),
+          .per_row = value.coef_of(ir::value_m),
+          .is_exact = bound.divisor == 1 && bound.limit == ir::Bound::no_limit};
 }
 
 /// The `tasks` loops around the whole body, outermost first.
@@ -24,8 +26,7 @@ std::vector<TaskLoop> find_task_loops(const ir::Kernel& kernel) {
   std::vector<TaskLoop> loops;
   for (const ir::Instr& instr : kernel.body) {
     if (instr.op != ir::Op::for_loop || instr.loop != ir::LoopKind::tasks) break;
-    CHECK(depends_on_m_only(instr.lo) && depends_on_m_only(instr.hi), "a tasks loop's bound depends on more than m");
-    loops.push_back({instr.lo, instr.hi, instr.step});
+    loops.push_back({end_of(instr.lo), end_of(instr.hi), instr.step});
   }
   CHECK(loops.size() <= TaskGrid::max_loops, "more nested tasks loops than a grid holds");
   return loops;
@@ -73,14 +74,20 @@ Result<Kernel> Kernel::load(CompiledKernel compiled, std::string_view label) {
   return kernel;
 }
 
+bool Kernel::has_fixed_grid() const {
+  return std::all_of(loops_.begin(), loops_.end(),
+                     [](const TaskLoop& loop) { return loop.lo.per_row == 0 && loop.hi.per_row == 0; });
+}
+
 TaskGrid Kernel::grid(int64_t m) const {
   TaskGrid grid;
   grid.loops = loops_.size();
   for (size_t i = 0; i < loops_.size(); ++i) {
     const TaskLoop& loop = loops_[i];
-    grid.lo[i] = evaluate(loop.lo, m);
+    grid.lo[i] = loop.lo.at(m);
     grid.step[i] = loop.step;
-    grid.count[i] = std::max<int64_t>(0, (evaluate(loop.hi, m) - grid.lo[i] + loop.step - 1) / loop.step);
+    const int64_t length = std::max<int64_t>(0, loop.hi.at(m) - grid.lo[i]);
+    grid.count[i] = loop.step == 1 ? length : (length + loop.step - 1) / loop.step;  // a division is slow
     grid.tasks *= grid.count[i];
   }
   return grid;
@@ -88,9 +95,7 @@ TaskGrid Kernel::grid(int64_t m) const {
 
 Result<void> Kernel::run_task(const TaskGrid& grid, int64_t id, const BufferArg* buffers, int64_t m,
                               void* scratch) const {
-  std::array<int64_t, TaskGrid::max_loops> task{};
-  for (size_t i = grid.loops; i-- > 1; id /= grid.count[i]) task[i] = grid.lo[i] + id % grid.count[i] * grid.step[i];
-  if (grid.loops > 0) task[0] = grid.lo[0] + id * grid.step[0];
+  const auto task = grid.task(id);
   if (entry_ == nullptr) return interpreted_(buffers, m, task.data(), scratch);
   entry_(buffers, m, task.data(), scratch);
   return {};

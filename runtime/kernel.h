@@ -1,11 +1,12 @@
 // Loaded kernels. A Kernel is one compiled IR kernel that can be called: machine code in executable memory, or the
 // interpreter's function. An Executable is a whole program: its kernels in order, and the memory they need between them.
-// An Executable never changes after load, so any number of calls use it at once; dispatch.h binds and runs it.
+// An Executable never changes after load, so any number of calls use it at once; bound_program.h binds and runs it.
 #pragma once
 
 #include <tilejit/linear.h>
 #include <tilejit/result.h>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -34,10 +35,20 @@ struct Parameter {
   bool strided = false;
 };
 
-/// The values of one `tasks` loop.
+/// The values of one `tasks` loop, whose bounds depend on m only.
 struct TaskLoop {
-  ir::Bound lo;
-  ir::Bound hi;
+  struct End {
+    ir::Bound bound;
+    int64_t constant = 0;
+    int64_t per_row = 0;   // of m
+    bool is_exact = true;  // the bound neither rounds nor limits
+    int64_t at(int64_t m) const {
+      const int64_t value = constant + per_row * m;
+      return is_exact ? std::max<int64_t>(value, 0) : bound.round(value);
+    }
+  };
+  End lo;
+  End hi;
   int64_t step = 1;
 };
 
@@ -49,6 +60,14 @@ struct TaskGrid {
   std::array<int64_t, max_loops> count{};
   size_t loops = 0;
   int64_t tasks = 1;
+
+  /// The values of the loop variables in task `id`, outermost first.
+  std::array<int64_t, max_loops> task(int64_t id) const {
+    std::array<int64_t, max_loops> values{};
+    for (size_t i = loops; i-- > 1; id /= count[i]) values[i] = lo[i] + id % count[i] * step[i];
+    if (loops > 0) values[0] = lo[0] + id * step[0];
+    return values;
+  }
 };
 
 class Kernel {
@@ -64,8 +83,12 @@ class Kernel {
   int64_t scratch_bytes() const { return scratch_bytes_; }
   /// What the cache counts: pages of code, or about what an interpreted kernel takes.
   int64_t held_bytes() const { return held_bytes_; }
+  /// Whether the grid is the same for every m.
+  bool has_fixed_grid() const;
   TaskGrid grid(int64_t m) const;
-  /// Runs task `id` of the grid. Machine code cannot fail; the interpreter says what it found.
+  /// Machine code, which cannot fail; null: run_task interprets.
+  Entry entry() const { return entry_; }
+  /// Runs task `id` of the grid. The interpreter says what it found.
   Result<void> run_task(const TaskGrid& grid, int64_t id, const BufferArg* buffers, int64_t m, void* scratch) const;
 
  private:

@@ -39,7 +39,7 @@ void declare(CLI::App& app, Options& options) {
   app.add_option("--m", options.m, "Rows: 1,256; default: the problem's m, else 1")
       ->delimiter(',')
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 20));
-  app.add_option("--target", options.target, "host or a CPU row");
+  app.add_option("--target", options.target, "host or a CPU row, of which only host can run a layer");
   app.add_option("--repetitions", options.repetitions, "Compilations of each problem")->check(CLI::Range(1, 100000));
   app.add_flag("--json", options.json, "One array of objects instead of a table");
 }
@@ -63,17 +63,33 @@ Result<std::vector<StageRow>> stage_rows(const Options& options, const Target& t
   return rows;
 }
 
-void print_text(const std::vector<StageRow>& rows, const measure::Summary& dispatch) {
+/// What a call of cached kernels costs.
+struct CallRow {
+  std::string stage;
+  measure::Summary ns;
+};
+
+/// The tiny layer only where this machine executes the target.
+Result<std::vector<CallRow>> call_rows(const Options& options, const Target& target) {
+  constexpr int batches = 101;
+  std::vector<CallRow> rows = {{"dispatch, empty kernels", measure::summarize(TRY(time_empty_calls(batches)))}};
+  if (target.can_execute())
+    rows.push_back({"call of a tiny layer", measure::summarize(TRY(time_tiny_calls(options.target, batches)))});
+  return rows;
+}
+
+void print_text(const std::vector<StageRow>& rows, const std::vector<CallRow>& calls) {
   report::Table table;
   for (const char* title : {"problem", "stage"}) table.add_column(title, report::Align::left);
   for (const char* title : {"p50 us", "p99 us"}) table.add_column(title, report::Align::right);
   for (const StageRow& row : rows)
     table.add_row({row.problem, row.stage, fmt::format("{:.1f}", row.median_us), fmt::format("{:.1f}", row.p99_us)});
-  fmt::print("{}\n{}\na cached call of a tiny layer: {:.0f} ns ({:.0f}..{:.0f})\n",
-             measure::to_line(measure::inspect_machine()), table.text(), dispatch.median, dispatch.low, dispatch.high);
+  fmt::print("{}\n{}\n", measure::to_line(measure::inspect_machine()), table.text());
+  for (const CallRow& call : calls)
+    fmt::print("{}: {:.1f} ns ({:.1f}..{:.1f})\n", call.stage, call.ns.median, call.ns.low, call.ns.high);
 }
 
-void print_json(const std::vector<StageRow>& rows, const measure::Summary& dispatch, const std::string& target) {
+void print_json(const std::vector<StageRow>& rows, const std::vector<CallRow>& calls, const std::string& target) {
   nlohmann::ordered_json array = nlohmann::ordered_json::array();
   for (const StageRow& row : rows)
     array.push_back({{"problem", row.problem},
@@ -81,20 +97,19 @@ void print_json(const std::vector<StageRow>& rows, const measure::Summary& dispa
                      {"stage", row.stage},
                      {"compile_us", row.median_us},
                      {"p99_us", row.p99_us}});
-  array.push_back({{"target", target}, {"stage", "dispatch"}, {"time_us", dispatch.median * 1e-3}});
+  for (const CallRow& call : calls)
+    array.push_back({{"target", target}, {"stage", call.stage}, {"time_us", call.ns.median * 1e-3}});
   fmt::print("{}\n", array.dump(1));
 }
 
 Result<int> bench(const Options& options) {
-  constexpr int dispatch_batches = 21;
   const Target* target = TRY(find_target(options.target));
-  TRY(target->can_execute());
   const std::vector<StageRow> rows = TRY(stage_rows(options, *target));
-  const measure::Summary dispatch = measure::summarize(TRY(time_dispatch(options.target, dispatch_batches)));
+  const std::vector<CallRow> calls = TRY(call_rows(options, *target));
   if (options.json)
-    print_json(rows, dispatch, target->facts().name);
+    print_json(rows, calls, target->facts().name);
   else
-    print_text(rows, dispatch);
+    print_text(rows, calls);
   return report::exit_ok;
 }
 

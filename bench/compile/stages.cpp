@@ -11,6 +11,7 @@
 #include "jit/problem.h"
 #include "jit/schedule.h"
 #include "runtime/kernel.h"
+#include "tools/report/empty_calls.h"
 #include "tools/report/operands.h"
 
 namespace tilejit::bench {
@@ -62,6 +63,19 @@ Result<void> compile_once(std::string_view line, int64_t m, const Target& target
   return {};
 }
 
+template <typename Call>
+Result<std::vector<double>> time_calls(Call call, int batches) {
+  constexpr int calls = 10'000;
+  TRY(call());
+  std::vector<double> samples;
+  for (int batch = 0; batch < batches; ++batch) {
+    const double start = measure::now();
+    for (int i = 0; i < calls; ++i) TRY(call());
+    samples.push_back((measure::now() - start) / calls * 1e9);
+  }
+  return samples;
+}
+
 }  // namespace
 
 Result<StageTimes> time_stages(std::string_view line, int64_t m, const Target& target, int repetitions) {
@@ -72,8 +86,7 @@ Result<StageTimes> time_stages(std::string_view line, int64_t m, const Target& t
   return times;
 }
 
-Result<std::vector<double>> time_dispatch(std::string_view target, int batches) {
-  constexpr int calls = 10'000;
+Result<std::vector<double>> time_tiny_calls(std::string_view target, int batches) {
   const std::string_view line = "w4a16 n=16 k=8 a=f32 s=f32";
   const Problem problem = TRY(parse_problem(line));
   LinearOptions options;
@@ -84,14 +97,12 @@ Result<std::vector<double>> time_dispatch(std::string_view target, int batches) 
   const report::Matrix a = report::random_matrix(Type::f32, 1, problem.k, 1);
   std::vector<float> out(static_cast<size_t>(problem.n));
   const LinearCall call{.a = a.data.data(), .lda = problem.k, .m = 1, .out = out.data(), .ldo = problem.n};
-  TRY(linear.run(call));
-  std::vector<double> samples;
-  for (int batch = 0; batch < batches; ++batch) {
-    const double start = measure::now();
-    for (int i = 0; i < calls; ++i) TRY(linear.run(call));
-    samples.push_back((measure::now() - start) / calls * 1e9);
-  }
-  return samples;
+  return time_calls([&] { return linear.run(call); }, batches);
+}
+
+Result<std::vector<double>> time_empty_calls(int batches) {
+  const report::EmptyCalls calls = TRY(report::make_empty_calls(1));
+  return time_calls([&] { return calls.dispatch->run(calls.call); }, batches);
 }
 
 }  // namespace tilejit::bench

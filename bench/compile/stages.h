@@ -21,8 +21,9 @@ struct StageTimes {
 /// Compiles the problem's kernels for m `repetitions` times. Nothing is cached between them.
 Result<StageTimes> time_stages(std::string_view line, int64_t m, const Target& target, int repetitions);
 
-/// Nanoseconds of a call of a layer so small that the call itself is what takes time, on one thread; one sample for each
-/// batch of calls.
-Result<std::vector<double>> time_dispatch(std::string_view target, int batches);
+/// Nanoseconds of a call on one thread, one sample for each batch of calls: of a layer so small that the call itself is what
+/// takes time, and of the same with kernels that only return, which any x86-64 machine can run.
+Result<std::vector<double>> time_tiny_calls(std::string_view target, int batches);
+Result<std::vector<double>> time_empty_calls(int batches);
 
 }  // namespace tilejit::bench

@@ -7,14 +7,13 @@
 #include <utility>
 
 #include "bench/measure/clock.h"
+#include "bench/measure/walk.h"
 #include "runtime/cache.h"
 #include "tools/report/operands.h"
 
 namespace tilejit::bench {
 namespace {
 
-constexpr int64_t walked_bytes = int64_t{512} << 20;
-constexpr int64_t most_copies = 4096;    // of a tiny layer: it is in a cache anyway
 constexpr double sample_seconds = 0.02;  // long against the clock and a thread's start
 
 measure::Peak peak_of(Dot dot) {
@@ -40,8 +39,7 @@ Result<Copies> make_copies(const std::string& line, const Options& options) {
   create.schedule = options.schedule;
   copies.first = report::random_weights(asked, 0);
   copies.layers.push_back(TRY(Linear::create(line, copies.first, create)));
-  const int64_t packed = copies.layers.front().info().packed_bytes;
-  const int64_t count = std::clamp<int64_t>((walked_bytes + packed - 1) / packed, 1, most_copies);
+  const int64_t count = measure::walk_copies(copies.layers.front().info().packed_bytes);
   for (int64_t i = 1; i < count; ++i) {
     const Weights weights = report::random_weights(asked, static_cast<uint64_t>(i));
     copies.layers.push_back(TRY(Linear::create(line, weights, create)));

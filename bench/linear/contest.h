@@ -34,7 +34,7 @@ struct Copies {
   Weights first;
   std::vector<Linear> layers;
 };
-/// Enough copies that their packed bytes are at least `walked_bytes`.
+/// As many as measure::walk_copies says.
 Result<Copies> make_copies(const std::string& line, const Options& options);
 
 /// One (m, threads) of a problem. A sample walks on where the last one stopped.

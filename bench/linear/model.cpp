@@ -31,15 +31,14 @@ struct Case {
 };
 
 /// Kernels whose operands lie in L1 (the first) or L2: one row and several, both row loops and expanded panels, short groups and
-/// stored zero points, so that permutes, shifts, dots, subtractions and chains each limit some.
+/// stored zero points, so that permutes, shifts, dots, subtractions and chains each limit some. Several passes over the rows keep the ends of a call small.
 const Case float_cases[] = {
-    {"w4a16 m=1 n=64 k=512 g=128", "panel=64 mr=1 nr=64"},
-    {"w4a16 m=1 n=64 k=512 g=32", "panel=64 mr=1 nr=64"},
-    {"w4a16 m=1 n=64 k=512 g=128 zp=int", "panel=64 mr=1 nr=64"},
-    {"w4a16 m=1 n=128 k=256 g=128", "panel=128 mr=1 nr=128"},
-    {"w4a16 m=2 n=64 k=512 g=128", "panel=64 mr=2 nr=64"},
-    {"w4a16 m=3 n=64 k=256 g=128 zp=int", "panel=64 mr=3 nr=64"},
-    {"w4a16 m=4 n=64 k=256 g=128", "panel=64 mr=4 nr=64"},
+    {"w4a16 m=6 n=64 k=256 g=128", "panel=64 mr=1 nr=64"},
+    {"w4a16 m=6 n=64 k=256 g=32", "panel=64 mr=1 nr=64"},
+    {"w4a16 m=6 n=64 k=256 g=128 zp=int", "panel=64 mr=1 nr=64"},
+    {"w4a16 m=4 n=128 k=256 g=128", "panel=128 mr=1 nr=128"},
+    {"w4a16 m=8 n=64 k=256 g=128", "panel=64 mr=2 nr=64"},
+    {"w4a16 m=9 n=64 k=256 g=128 zp=int", "panel=64 mr=3 nr=64"},
     {"w4a16 m=6 n=64 k=256 g=64", "panel=64 mr=6 nr=32"},
     {"w4a16 m=8 n=64 k=256 g=128", "panel=64 mr=4 nr=64"},
     {"w4a16 m=8 n=32 k=256 g=128", "panel=32 mr=8 nr=32"},
@@ -50,8 +49,8 @@ const Case float_cases[] = {
 };
 /// The same of integer dots.
 const Case integer_cases[] = {
-    {"w4a8 m=1 n=64 k=512 g=128", "panel=64 mr=1 nr=64"},   {"w4a8 m=4 n=64 k=512 g=128", "panel=64 mr=4 nr=64"},
-    {"w8a8 m=1 n=64 k=256", "panel=64 kk=4 mr=1 nr=64"},    {"w8a8 m=6 n=64 k=256", "panel=64 kk=4 mr=6 nr=64"},
+    {"w4a8 m=8 n=64 k=512 g=128", "panel=64 mr=1 nr=64"},   {"w4a8 m=8 n=64 k=512 g=128", "panel=64 mr=4 nr=64"},
+    {"w8a8 m=12 n=64 k=256", "panel=64 kk=4 mr=1 nr=64"},   {"w8a8 m=12 n=64 k=256", "panel=64 kk=4 mr=6 nr=64"},
     {"w4a8 m=2 n=256 k=1024 g=128", "panel=64 mr=2 nr=64"}, {"w8a8 m=6 n=256 k=512", "panel=64 kk=4 mr=6 nr=64"},
 };
 

@@ -48,7 +48,9 @@ class Quantizer {
       const Value c = b.for_loop(LoopKind::serial, "c", 0, run.count);
       const RunStart chunk{start.scale + Affine::of(c), start.sum + Affine::of(c),
                            start.piece + Affine::of(c, run.pieces), start.block + Affine::of(c, run.blocks)};
-      const bool is_last = run.count == 1 && g.repeats == 1 && run.block + run.blocks == g.shape.blocks;
+      // What follows the last column: zeros where rows are staged; of the integers only those that fill its vector.
+      const bool is_last = run.count == 1 && g.repeats == 1 && run.block + run.blocks == g.shape.blocks &&
+                           (!g.p.quantizes_rows() || run.block == 0);
       const int64_t full = run.blocks / g.piece_blocks;
       const Value i = b.for_loop(LoopKind::serial, "i", 0, full);
       piece(chunk.sum, chunk.piece + Affine::of(i), chunk.block + Affine::of(i, g.piece_blocks), g.piece_blocks,

@@ -27,28 +27,31 @@ bool is_nothing(const Inst& i, const Allocation& allocation) {
 
 /// Cycles by which repeated iterations of the body delay one another through what they read and write alone.
 double chain_cycles(const Core& core, std::span<const Inst> body, const VCode& code, const Allocation& allocation) {
-  constexpr int rounds = 32;  // of which the first half lets short chains fall behind long ones
+  std::vector<int> latency;
+  for (const Inst& i : body) latency.push_back(cost_of(core, i).latency);
+  constexpr int rounds = 64;  // of which the first half lets short chains fall behind long ones
   std::vector<double> ready(code.classes.size(), 0);
   std::array<std::vector<double>, class_count> slots;
   for (size_t c = 0; c < slots.size(); ++c) slots[c].assign(static_cast<size_t>(allocation.slots[c]), 0);
   double half = 0;
   double last = 0;
   for (int round = 0; round < rounds; ++round) {
-    for (const Inst& i : body) {
+    for (size_t at = 0; at < body.size(); ++at) {
+      const Inst& i = body[at];
       const bool is_slot = i.mem.kind == MemKind::slot;
       double start = 0;
       for_each_read(i, [&](Reg r, bool) { start = std::max(start, ready[index(r)]); });
       double* const slot =
           is_slot ? &slots[static_cast<size_t>(i.mem.slot_class)][static_cast<size_t>(i.mem.disp)] : nullptr;
       if (is_slot && i.dst != Reg::none) start = std::max(start, *slot);
-      const double end = start + cost_of(core, i).latency;
+      const double end = start + latency[at];
       if (i.dst != Reg::none) ready[index(i.dst)] = end;
       if (is_slot && i.dst == Reg::none) *slot = start + core.forward_latency;
       last = std::max(last, end);
     }
     if (round + 1 == rounds / 2) half = last;
   }
-  return (last - half) / (rounds / 2);
+  return 2 * (last - half) / rounds;
 }
 
 using Work = std::array<double, group_count>;

@@ -144,10 +144,20 @@ std::array<Core, core_count> make_cores() {
 }
 
 // --- instructions
+using RowsByOp = std::array<const OpRow*, static_cast<size_t>(vop_count)>;
+
+RowsByOp rows_by_op() {
+  RowsByOp rows{};
+  for (size_t op = 0; op < rows.size(); ++op)
+    for (const OpRow& row : op_rows)
+      if (row.op == info(static_cast<VOp>(op)).name) rows[op] = &row;
+  return rows;
+}
+
+/// Null for an op without a row.
 const OpRow* find_row(VOp op) {
-  const auto* row =
-      std::find_if(std::begin(op_rows), std::end(op_rows), [&](const OpRow& r) { return r.op == info(op).name; });
-  return row == std::end(op_rows) ? nullptr : row;
+  static const RowsByOp rows = rows_by_op();
+  return rows[static_cast<size_t>(op)];
 }
 
 bool is_broadcast(VOp op) { return op == VOp::vpbroadcastd || op == VOp::vpbroadcastw || op == VOp::vpbroadcastb; }

@@ -25,7 +25,7 @@ TEST(Cli, SaysInOneLineWhatIsWrong) {
       {"jitdump", "'w4a16 n=64 k=64 a=bf16' --target z80", 2, "z80"},
       {"jitdump", "'w4a16 n=64 k=64 a=bf16' --stage linking", 2, "linking"},
       {"jitdump", "'w4a16 n=64 k=64 a=bf16' --m 0", 2, "--m"},
-      {"jitdump", "'w8a8 n=64 k=64 a=bf16' --target zen4", 3, "w8a8"},
+      {"jitdump", "'w8a8 n=64 k=64 a=bf16 g=32' --target zen4", 3, "w8a8"},
       {"jitdump", "'w4a16 n=64 k=64 a=bf16' --target zen4 --schedule 'panel=64 nr=48'", 3, "nr"},
       {"jitdump", "--from /no/such.tile", 2, "/no/such.tile"},
       {"jitdump", "--from /tmp", 2, "/tmp: no such file, or not a regular one"},
@@ -41,7 +41,12 @@ TEST(Cli, SaysInOneLineWhatIsWrong) {
       {"jitdump", "'w4a16 n=64 k=64 a=bf16' --target ref --run --device emulated", 3, "ref has no emulator"},
       {"tilejit", "run tests/data/minilm/gptq --target ref --activations /no/such.safetensors", 2, "/no/such"},
       {"tilejit", "linear 'w4a16 n=64'", 2, "k"},
-      {"tilejit", "linear 'w8a8 n=64 k=64 a=bf16' --target ref", 3, "w8a8"},
+      {"tilejit", "linear 'w8a8 n=64 k=64 a=bf16 g=32' --target ref", 3, "w8a8 has one symmetric scale"},
+      {"tune", "", 2, "problem"},
+      {"tune", "'w4a16 n=64 k=64' --budget 0", 2, "--budget"},
+      {"tune", "'w4a16 n=64 k=64' --m 0", 2, "--m"},
+      {"tune", "'w4a16 n=64 k=64' --target z80", 2, "z80"},
+      {"tune", "'w4a16 n=64' --target ref", 2, "k"},
       {"bench_linear", "", 2, "problem"},
       {"bench_linear", "'w4a16 n=64 k=64 a=bf16' --threads 0", 2, "--threads"},
       {"bench_compile", "'w4a16 n=64 k=64 a=bf16' --target z80", 2, "z80"},
@@ -57,7 +62,7 @@ TEST(Cli, SaysInOneLineWhatIsWrong) {
 }
 
 TEST(Cli, HelpSucceeds) {
-  for (const char* command : {"jitdump", "tilejit", "bench_linear", "bench_compile"}) {
+  for (const char* command : {"jitdump", "tilejit", "tune", "bench_linear", "bench_compile"}) {
     const CommandResult result = run_command(command, "--help");
     EXPECT_EQ(result.status, 0) << command;
     EXPECT_NE(result.out.find("--help"), std::string::npos);
@@ -154,22 +159,19 @@ TEST(Tilejit, RunsACheckpointWithItsActivations) {
   ASSERT_EQ(result.status, 0) << result.err;
   const auto rows = nlohmann::json::parse(result.out);
   int ok = 0;
-  int w8a8 = 0;
   for (const auto& row : rows) {
     expect_row_keys(row);
     ok += row["ok"] == true;
-    w8a8 += row["note"] == "unsupported: w8a8";
     EXPECT_NE(row["ok"], false) << row.dump(1);
   }
-  EXPECT_EQ(ok, 4);
-  EXPECT_EQ(w8a8, 1);
+  EXPECT_EQ(ok, 6);
 }
 
 TEST(Tilejit, PrintsATableWithTotals) {
   const CommandResult result =
       run_command("tilejit", "run tests/data/minilm/ct_oddk tests/data/minilm/ct_w8a8 --m 2 --target ref --threads 1");
   EXPECT_EQ(result.status, 0) << result.err;
-  for (const char* words : {"rel_l2", "120 x 381", "ct-pack", "unsupported: w8a8", "1 ok, 0 failed, 1 unsupported"})
+  for (const char* words : {"rel_l2", "120 x 381", "ct-pack", "w8a8", "2 ok, 0 failed, 0 unsupported"})
     EXPECT_NE(result.out.find(words), std::string::npos) << words << "\n" << result.out;
 }
 
@@ -187,7 +189,7 @@ TEST(Tilejit, RunsOneProblem) {
 TEST(Tilejit, DescribesTheMachine) {
   const CommandResult result = run_command("tilejit", "info");
   EXPECT_EQ(result.status, 0) << result.err;
-  for (const char* words : {"row ", "caches", "threads", "huge pages", "w4a16", "w8a8", "targets"})
+  for (const char* words : {"row ", "caches", "threads", "huge pages", "w4a16", "w8a8", "zen4"})
     EXPECT_NE(result.out.find(words), std::string::npos) << words;
 }
 

@@ -94,7 +94,8 @@ TEST(TileFile, ADumpIsAFile) {
 }
 
 TEST(TileFile, NamesASyntaxErrorOnItsLine) {
-  const CommandResult result = run_file(replace(hand_written, "fma %a, %u, %part", "fmq %a, %u, %part"), "");
+  const CommandResult result =
+      run_file(replace(hand_written, "fma %a, %u, %part", "fmq %a, %u, %part"), "--target zen4");
   EXPECT_EQ(result.status, 2);
   EXPECT_NE(result.err.find("edited.tile:19:"), std::string::npos) << result.err;
   EXPECT_EQ(result.error_lines(), 1) << result.err;
@@ -103,7 +104,7 @@ TEST(TileFile, NamesASyntaxErrorOnItsLine) {
 TEST(TileFile, NamesEveryViolationOnItsLine) {
   std::string text = replace(hand_written, "%scale = load %s[%p, %g, 0:32]", "%scale = load %s[%p, %g, 8:32]");
   text = replace(text, "%bias_row = load %bias[%p*32:32]", "%bias_row = load %bias[%p*64:32]");
-  const CommandResult result = run_file(text, "--run");
+  const CommandResult result = run_file(text, "--run --target zen4");
   EXPECT_EQ(result.status, 2);
   EXPECT_NE(result.err.find("edited.tile:22:"), std::string::npos) << result.err;
   EXPECT_NE(result.err.find("edited.tile:25:"), std::string::npos) << result.err;

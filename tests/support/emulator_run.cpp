@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <iterator>
 #include <random>
 #include <string>
 #include <utility>
@@ -73,7 +74,7 @@ Result<void> emulate_whole(const std::vector<uint8_t>& bytes, EmulatorMemory& me
 
 Result<void> emulate(const std::vector<uint8_t>& bytes, EmulatorMemory& memory) {
   std::vector<uint8_t> whole = bytes_of_hex("f30f1efa");  // endbr64
-  whole.insert(whole.end(), bytes.begin(), bytes.end());
+  std::ranges::copy(bytes, std::back_inserter(whole));
   return emulate_whole(whole, memory);
 }
 

@@ -125,6 +125,17 @@ TEST(Cache, AProgramOverTheCapacityStillRuns) {
   EXPECT_LE(cache.stats().entries, 1);
 }
 
+TEST(Cache, TheCapacityIsASettingInMebibytes) {
+  EXPECT_EQ(*cache_capacity(nullptr), KernelCache::default_capacity);
+  EXPECT_EQ(*cache_capacity("0"), 0);
+  EXPECT_EQ(*cache_capacity("256"), int64_t{256} << 20);
+  for (const char* bad : {"", "many", "-1", "1.5", "64M", "1048577"}) {
+    const auto capacity = cache_capacity(bad);
+    ASSERT_FALSE(capacity) << bad;
+    EXPECT_NE(capacity.error().message.find("TILEJIT_KERNEL_CACHE_MIB"), std::string::npos);
+  }
+}
+
 TEST(CacheKey, NamesEverythingThatCanChangeAByte) {
   const Problem problem = problem_of("w4a16 m=* n=64 k=128 a=bf16 g=32 dot=fma ks=1");
   const TargetFacts target{.name = "zen4", .identity = "features 1"};

@@ -15,6 +15,8 @@
 #include <vector>
 
 #include "ir/scalar_ops.h"
+#include "ir/tile_ops.h"
+#include "tests/support/kernel_text.h"
 #include "tests/support/random_cases.h"
 
 namespace tilejit::ir {
@@ -135,6 +137,30 @@ TEST(Functions, ValuesThatHaveAName) {
     EXPECT_EQ(f(-1000.0f), 0);
     EXPECT_EQ(f(-largest), 0);
     EXPECT_TRUE(std::isnan(f(-inf)));  // -inf * 0 in their formulas
+  }
+}
+
+/// The same sequence in a kernel, whose functions the interpreter evaluates.
+TEST(Functions, ActivationsOfATileAreThoseOfItsElements) {
+  using OnTile = TileOps::F (*)(TileOps&, TileOps::F);
+  struct Row {
+    Function scalar;
+    OnTile tile;
+  };
+  for (const Row& row :
+       {Row{silu, functions::silu}, Row{gelu, functions::gelu}, Row{gelu_tanh, functions::gelu_tanh}}) {
+    std::vector<float> x{0, -0.0f, 1, -1, 0.3f, -7, 90, -90, 1e-40f, -1e30f, inf, 0x1p-126f}, expected;
+    for (const float value : x) expected.push_back(row.scalar(value));
+    const Shape shape{3, 4, 1};
+    Kernel kernel = test::legal_kernel("kernel t(%a: global f32[3,4]) {\n%x = load %a[0:3, 0:4] : f32[3,4]\n}");
+    TileOps ops(kernel, kernel.body, shape);
+    const Value y = row.tile(ops, {kernel.body[0].dst}).tile;
+    Instr& store = kernel.body.emplace_back(kernel.body[0]);
+    store.op = Op::store;
+    store.dst = Value::none;
+    store.args[0] = y;
+    test::run_kernel(kernel, {test::view(x)});
+    EXPECT_EQ(x, expected);
   }
 }
 

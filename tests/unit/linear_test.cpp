@@ -2,6 +2,7 @@
 #include <malloc.h>
 #include <tilejit/linear.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
@@ -271,7 +272,7 @@ TEST(Linear, CreationErrorsNameTheLayerAndTheReason) {
         Row{line, unknown, ErrorKind::invalid, "z80"}, Row{line, bad_schedule, ErrorKind::unsupported, "nr=48"},
         Row{line, bad_warm, ErrorKind::invalid, "m=0"},
         Row{"w4a16 n=95 k=80 a=f32 g=32 zp=int s=f16 epilogue=bias", options_of(), ErrorKind::invalid, "n=95"},
-        Row{line + "+swiglu", options_of(), ErrorKind::unsupported, "swiglu"}}) {
+        Row{line + " dot=mma", options_of(), ErrorKind::unsupported, "dot=mma"}}) {
     const auto linear = Linear::create(row.problem, layer.weights.view, row.options);
     ASSERT_FALSE(linear.ok()) << row.message;
     EXPECT_EQ(linear.error().kind, row.kind) << linear.error().message;
@@ -340,18 +341,30 @@ TEST(Linear, DenseWeightsAreMultipliedAsTheyAre) {
 }
 
 TEST(Linear, PrintsWhatWasChosenOnRequest) {
-  const Layer layer(small_line);
+  const Layer layer("w4a16 n=80 k=88 a=f32 g=8");  // no other test compiles it
   setenv("TILEJIT_VERBOSE", "dispatch", 1);
   testing::internal::CaptureStderr();
   const Linear linear = create(layer, options_of());
+  const std::string created = testing::internal::GetCapturedStderr();
+  testing::internal::CaptureStderr();
+  EXPECT_TRUE(layer.run(linear, 1).ok() && layer.run(linear, 1).ok());
+  const std::string compiled = testing::internal::GetCapturedStderr();
+  testing::internal::CaptureStderr();
   const auto refused = Linear::create("w4a16 n=96", layer.weights.view, options_of());
-  const std::string text = testing::internal::GetCapturedStderr();
+  const std::string refusal = testing::internal::GetCapturedStderr();
   unsetenv("TILEJIT_VERBOSE");
   EXPECT_FALSE(refused.ok());
-  for (const std::string& part : {linear.info().problem, linear.info().target, linear.info().schedules[0],
-                                  std::string("default"), std::string("refused 'w4a16 n=96'")}) {
-    EXPECT_NE(text.find(part), std::string::npos) << part << " in: " << text;
-  }
+  const LinearInfo& info = linear.info();
+  for (const std::string& part : {"layer 'random': " + info.problem, " target=" + info.target,
+                                  std::string(info.target == "ref" ? " device=interpreted" : " device=native"),
+                                  " schedules default: [" + info.schedules[0] + "]", "[" + info.schedules.back() + "]"})
+    EXPECT_NE(created.find(part), std::string::npos) << part << " in: " << created;
+  EXPECT_EQ(std::count(created.begin(), created.end(), '\n'), 1) << created;
+  EXPECT_NE(compiled.find("compiled in "), std::string::npos) << compiled;
+  EXPECT_NE(compiled.find("us: [" + info.schedules[0] + "]"), std::string::npos) << compiled;
+  EXPECT_EQ(std::count(compiled.begin(), compiled.end(), '\n'), 1) << "once for each range: " << compiled;
+  EXPECT_NE(refusal.find("refused 'w4a16 n=96' target="), std::string::npos) << refusal;
+  EXPECT_NE(refusal.find("k is missing"), std::string::npos) << refusal;
 }
 
 TEST(CanImplement, SaysWhyNot) {

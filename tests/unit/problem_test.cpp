@@ -69,6 +69,7 @@ TEST(Problem, BadLinesSayWhatWhereAndWhatWouldWork) {
       {"w4a16 n=8 k=129 ks=3", "ks=3 is more than the 2 groups"},
       {"w4a16 n=8 k=8 epilogue=bias+bias", "epilogue names bias twice"},
       {"w4a16 n=8 k=8 epilogue=swish", "epilogue=swish is unknown"},
+      {"w4a16 n=8 k=8 epilogue=swiglu+bias", "bias[n] stands before swiglu"},
       {"w4a16 n=7 k=8 epilogue=swiglu", "swiglu needs an even n, not n=7"},
       {"w16a16 n=7 k=8 g=4", "w16a16 has no scales, groups"},
       {"w4a16 n=1073741824 k=1073741824", "is over 2^40 weights"},
@@ -97,7 +98,7 @@ TEST(Problem, RefusalNamesTheConditionAndALineThatRuns) {
   TargetFacts plain;
   plain.name = "avx512";
   for (const char* line :
-       {"w8a8 n=64 k=64 g=32", "w8a8 n=64 k=200000", "w4a8 n=64 k=2000000 g=1500000", "w4a16 n=64 k=64 dot=bf16",
+       {"w8a8 n=64 k=64 g=32", "w8a8 n=64 k=200000", "w4a8 n=64 k=6000000 g=4000000", "w4a16 n=64 k=64 dot=bf16",
         "w4a16 n=64 k=64 dot=mma", "w4a16 n=1 k=268435456 g=1", "w4a16 n=1 k=5000 g=100 ks=40"}) {
     const Result<void> refusal = can_implement(*parse_problem(line), plain);
     ASSERT_FALSE(refusal.ok()) << line;

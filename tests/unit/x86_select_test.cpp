@@ -261,6 +261,8 @@ const Refusal refusals[] = {
      "the lane is a variable; unroll its loop"},
     {"scattered_columns", "kernel t(%a: global f32[16,2]) {\n%x = load %a[0:16, 1] : f32[1,16]\n}",
      "columns of a tile are not contiguous"},
+    {"function", "kernel t(%a: global f32[16]) {\n%x = load %a[0:16] : f32[1,16]\n%x = exp %x : f32[1,16]\n}",
+     "the expand_functions pass comes first"},
     {"narrow", "kernel t(%a: global u4[16]) {\n%x = load %a[0:16] : u4[1,16]\n}", "a column of u4[1,16] is 4 bits"},
 };
 

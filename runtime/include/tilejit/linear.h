@@ -40,9 +40,10 @@ const char* to_string(Device device);
 struct LinearOptions {
   std::string target = "host";  // a row's name (`tilejit info`), `host` or `ref`
   Device device = Device::native;
-  std::string schedule;         // a schedule line for every m; empty: the row's default per range of m
+  std::string schedule;  // a schedule line for every m; empty: the tuned ones, else the row's default per range of m
   std::vector<int64_t> warm_m;  // kernels for these m are compiled by create
   Threads threads;              // for packing, and for run when its call names none
+  std::string tuned = "auto";   // where `tune` wrote schedules: auto (the user's store), off (none), or a file's path
 };
 
 /// One call. Strides are in elements; matrices may have any alignment. a is [m,k]; out is [m,n], or [m,n/2] with swiglu. `mul` and
@@ -68,9 +69,10 @@ struct LinearInfo {
   std::string target;
   Device device = Device::native;
   std::vector<std::string> schedules;  // one line per range of m
-  bool tuned = false;
-  int64_t packed_bytes = 0;       // resident weights, scales, zeros, offsets, bias
-  int64_t information_bytes = 0;  // what a call must read: weights, stored scales (+ c), zeros of a weight's bits
+  bool tuned = false;                  // the schedules were measured, by `tune`
+  std::string schedule_origin;         // "default", "given", or "tuned in FILE"
+  int64_t packed_bytes = 0;            // resident weights, scales, zeros, offsets, bias
+  int64_t information_bytes = 0;       // what a call must read: weights, stored scales (+ c), zeros of a weight's bits
   double pack_seconds = 0;
 };
 
