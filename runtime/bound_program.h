@@ -67,10 +67,10 @@ class BoundProgram {
 
   static void run_task(void* context, int64_t task, int thread);
   BoundKernel bind(const Kernel& kernel, const PackedWeights& packed) const;
-  bool is_small(const BoundKernel& kernel, int64_t m) const;
+  bool is_small(const BoundKernel& bound, int64_t m) const;
   bool is_serial(int64_t m, const Threads& threads, int count) const;
-  Result<void> run_serial(const CallOperands& call, const Workspace& workspace, std::byte* scratch) const;
-  Result<void> run_shared(const CallOperands& call, const Workspace& workspace, std::byte* scratch,
+  Result<void> run_serial(const CallOperands& operands, const Workspace& workspace, std::byte* scratch) const;
+  Result<void> run_shared(const CallOperands& operands, const Workspace& workspace, std::byte* scratch,
                           const Threads& threads, int count) const;
 
   KernelCache::Handle program_;  // keeps the kernels alive

@@ -13,7 +13,6 @@ using ir::LoopKind;
 using ir::Op;
 using ir::Slice;
 using ir::Space;
-using ir::TileType;
 using ir::Value;
 
 constexpr int vector_columns = 16;
