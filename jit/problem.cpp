@@ -332,8 +332,9 @@ Result<Problem> resolve(const Problem& problem, const TargetFacts& target) {
   TRY(check(problem));
   Problem p = problem;
   if (p.dot == Dot::automatic) {
+    const bool i8x2 = p.has_scales() && p.out == Type::bf16 && target.prefers_dot_i8x2;
     const bool bf16 = p.a == Type::bf16 && target.prefers_dot_bf16;
-    p.dot = p.quantizes_rows() ? Dot::i8 : bf16 ? Dot::bf16 : Dot::fma;
+    p.dot = p.quantizes_rows() ? Dot::i8 : i8x2 ? Dot::i8x2 : bf16 ? Dot::bf16 : Dot::fma;
   }
   if (p.ks == 0) p.ks = 1;
   TRY(can_implement(p, target));

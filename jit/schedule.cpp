@@ -138,8 +138,9 @@ Loops panel_loops(const Problem& problem, const Layout& layout, const TargetFact
   return loops;
 }
 
-Loops inplace_loops(const Layout& layout, int64_t m_lo, int64_t m_hi, int mr) {
+Loops inplace_loops(const Layout& layout, const TargetFacts& target, int64_t m_lo, int64_t m_hi, int mr) {
   Loops loops;
+  loops.prefetch = target.prefetch_bytes;
   loops.mr = mr;
   loops.nr = layout.panel;
   loops.m_lo = m_lo;
@@ -176,13 +177,10 @@ std::string print_schedule(const Schedule& s) {
 Layout default_layout(const Problem& problem, const TargetFacts& target) {
   Layout layout;
   layout.kk = problem.packed_k();
-  // As many channels as give the dot steps of one row enough independent chains, and not more than the layer has.
+  // The columns of the register tile, at any m, and not more than the layer has: four chains of dot steps serve one row.
   layout.streams = problem.has(Epilogue::swiglu) ? 2 : 1;
-  const int64_t chains = int64_t{std::max(4, target.fma_latency * target.fma_per_cycle)} * target.lanes;
-  int64_t panel = std::min(round_up(problem.n, target.lanes), chains) / layout.streams;
-  panel = round_up(panel, target.lanes);
-  if (panel > int64_t{tile_vectors} * target.lanes) panel = round_up(panel, int64_t{tile_vectors} * target.lanes);
-  layout.panel = static_cast<int>(panel);
+  const int64_t columns = std::min(round_up(problem.n, target.lanes), int64_t{tile_vectors} * target.lanes);
+  layout.panel = static_cast<int>(round_up(columns / layout.streams, target.lanes));
   return layout;
 }
 
@@ -192,13 +190,13 @@ std::vector<Loops> default_loops(const Problem& problem, const Layout& layout, c
   const int unpacking = unpacking_registers(problem);
   const int sums = digits(problem);
   const int most = most_rows(columns, target.registers - unpacking * columns, sums);
-  for (int mr = 1; mr <= most; ++mr) ranges.push_back(inplace_loops(layout, mr, mr, mr));
+  for (int mr = 1; mr <= most; ++mr) ranges.push_back(inplace_loops(layout, target, mr, mr, mr));
   // Where unpacking costs nothing beside the dot steps an expanded panel has no use.
   const bool inplace = target.unpacks_beside_dot || needs_no_expansion(problem);
   const int panel_vectors = vectors(panel_columns(layout, target), target) * layout.streams;
   const int most_tile = inplace ? most : most_rows(panel_vectors, target.registers, sums);
   const auto add = [&](int64_t m_lo, int64_t m_hi, int mr) {
-    ranges.push_back(inplace ? inplace_loops(layout, m_lo, m_hi, mr)
+    ranges.push_back(inplace ? inplace_loops(layout, target, m_lo, m_hi, mr)
                              : panel_loops(problem, layout, target, m_lo, m_hi, mr));
   };
   // Two to four register tiles of as many rows as leave the last one full.

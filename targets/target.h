@@ -16,14 +16,17 @@
 
 namespace tilejit {
 
-/// Which dot a float linear layer resolves `dot=auto` to is a fact of the machine row, because it changes bits.
+/// Which dot a linear layer of 16-bit activations resolves `dot=auto` to is a fact of the machine row, because it changes bits.
 struct TargetFacts {
   std::string name;    // the row: "zen4", "spr", "avx512", "ref"
   int lanes = 16;      // f32 lanes of a vector register
   int registers = 32;  // vector registers
   bool has_dot_bf16 = false;
   bool prefers_dot_bf16 = false;  // dot=auto of bf16 activations resolves to bf16
+  bool prefers_dot_i8x2 = false;  // dot=auto of 16-bit schemes with bf16 output resolves to i8x2, before bf16
   bool any_tile = false;          // tile columns need not be a multiple of lanes (the interpreter)
+  int prefetch_bytes =
+      0;  // how far ahead a kernel must ask for the weights that it reads once from memory; 0: it need not
   int fma_latency = 4;  // cycles of the dot steps; with fma_per_cycle, how many independent chains a kernel needs
   int fma_per_cycle = 1;
   bool unpacks_beside_dot = false;  // vector pipes that dot steps leave free take the unpacking (Zen: two of four)

@@ -22,17 +22,19 @@ struct Facts {
   const char* name;
   uint32_t features;
   bool prefers_dot_bf16;
+  bool prefers_dot_i8x2;  // measured on Sapphire Rapids: twice the rate of f32 FMA at m = 256
   int fma_per_cycle;
   bool unpacks_beside_dot;
+  int prefetch_bytes;  // measured: one stream has 36-62 % of the bandwidth on Sapphire Rapids without, 94 % on Zen 4
   int64_t l1_kib;
   int64_t l2_kib;
 };
 constexpr Facts rows_of_facts[] = {
-    {"avx512", base, false, 2, false, 32, 1024},
-    {"avx512_vnni", base | vnni, false, 2, false, 32, 1024},
-    {"zen4", base | vnni | bf16 | vbmi, true, 1, true, 32, 1024},
-    {"zen5", base | vnni | bf16 | vbmi, true, 2, true, 48, 1024},
-    {"spr", base | vnni | bf16 | vbmi, false, 2, false, 48, 2048},
+    {"avx512", base, false, false, 2, false, 4096, 32, 1024},
+    {"avx512_vnni", base | vnni, false, true, 2, false, 4096, 32, 1024},
+    {"zen4", base | vnni | bf16 | vbmi, true, false, 1, true, 0, 32, 1024},
+    {"zen5", base | vnni | bf16 | vbmi, true, false, 2, true, 0, 48, 1024},
+    {"spr", base | vnni | bf16 | vbmi, false, true, 2, false, 4096, 48, 2048},
 };
 
 std::vector<CpuRow> make_rows() {
@@ -43,6 +45,8 @@ std::vector<CpuRow> make_rows() {
     row.facts.name = f.name;
     row.facts.has_dot_bf16 = (f.features & bf16) != 0;
     row.facts.prefers_dot_bf16 = f.prefers_dot_bf16;
+    row.facts.prefers_dot_i8x2 = f.prefers_dot_i8x2;
+    row.facts.prefetch_bytes = f.prefetch_bytes;
     row.facts.fma_per_cycle = f.fma_per_cycle;
     row.facts.unpacks_beside_dot = f.unpacks_beside_dot;
     row.facts.l1_bytes = f.l1_kib << 10;

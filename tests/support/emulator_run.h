@@ -26,8 +26,8 @@ std::vector<uint8_t> bytes_of_hex(std::string_view hex);
 bool same_word(uint32_t left, uint32_t right);
 
 /// Runs code with rdi at the memory; an endbr64 is put before it.
-Result<void> emulate(const std::vector<uint8_t>& code, EmulatorMemory& memory);
+Result<void> emulate(const std::vector<uint8_t>& bytes, EmulatorMemory& memory);
 /// Likewise, the code as it is.
-Result<void> emulate_whole(const std::vector<uint8_t>& code, EmulatorMemory& memory);
+Result<void> emulate_whole(const std::vector<uint8_t>& bytes, EmulatorMemory& memory);
 
 }  // namespace tilejit::test

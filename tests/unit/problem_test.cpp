@@ -91,6 +91,11 @@ TEST(Problem, AutoDotIsAFactOfTheRowAndNeverOfM) {
     EXPECT_EQ(resolve(p, spr)->dot, Dot::fma);
     EXPECT_EQ(resolve(p, spr)->ks, 1);
   }
+  spr.prefers_dot_i8x2 = true;
+  EXPECT_EQ(resolve(*parse_problem("w4a16 n=64 k=64 a=bf16"), spr)->dot, Dot::i8x2);
+  EXPECT_EQ(resolve(*parse_problem("w8a16 n=64 k=64 a=f32 out=bf16"), spr)->dot, Dot::i8x2);
+  EXPECT_EQ(resolve(*parse_problem("w4a16 n=64 k=64 a=bf16 out=f32"), spr)->dot, Dot::fma);
+  EXPECT_EQ(resolve(*parse_problem("w16a16 n=64 k=64 a=bf16"), spr)->dot, Dot::fma);
   EXPECT_EQ(resolve(*parse_problem("w4a16 n=64 k=64 a=f16"), zen())->dot, Dot::fma);
 }
 

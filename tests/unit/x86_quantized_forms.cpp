@@ -1,11 +1,13 @@
 #include "tests/unit/x86_forms.h"
 
-namespace tilejit::test {
+#include <iterator>
 
-std::vector<Form> quantized_forms() {
-  return {
-      {"min_max_div_round",
-       R"(kernel t(%a: global f32[3,32], %b: global f32[3,32], %s: global f32[2,2], %i: global i32[8,32], %o: global f32[m,5,3,32], %p: global i32[2,32]) {
+namespace tilejit::test {
+namespace {
+
+constexpr Form forms[] = {
+    {"min_max_div_round",
+     R"(kernel t(%a: global f32[3,32], %b: global f32[3,32], %s: global f32[2,2], %i: global i32[8,32], %o: global f32[m,5,3,32], %p: global i32[2,32]) {
       for serial %t = 0..m {
         for serial %r = 0..3 {
           %x = load %a[%r, 0:32] : f32[1,32]
@@ -38,7 +40,7 @@ std::vector<Form> quantized_forms() {
         %small = min %u, %v : i32[1,32]
         store %p[1, 0:32], %small
       } })"},
-      {"bits", R"(kernel t(%a: global i32[4,16], %f: global f32[2,16], %o: global i32[9,16], %g: global f32[2,16]) {
+    {"bits", R"(kernel t(%a: global i32[4,16], %f: global f32[2,16], %o: global i32[9,16], %g: global f32[2,16]) {
       %x = load %a[0, 0:16] : i32[1,16]
       %y = load %a[1, 0:16] : i32[1,16]
       %n = bit_and %x, %y : i32[1,16]
@@ -64,8 +66,8 @@ std::vector<Form> quantized_forms() {
       %k = bitcast %one : f32[1,16]
       store %g[1, 0:16], %k
     })"},
-      {"copies",
-       R"(kernel t(%a: global f32[m,16], %s: global f32[m,2], %i: global i32[m,2], %o: global f32[m,32], %p: global i32[m,16]) {
+    {"copies",
+     R"(kernel t(%a: global f32[m,16], %s: global f32[m,2], %i: global i32[m,2], %o: global f32[m,32], %p: global i32[m,16]) {
       for tasks %t = 0..floor(m,2) {
         %x = load %a[%t*2:2, 0:16] : f32[2,16]
         %old = convert %x : f32[2,16]
@@ -86,7 +88,7 @@ std::vector<Form> quantized_forms() {
         %all = convert %n : i32[2,16]
         store %p[%t*2:2, 0:16], %all
       } })"},
-      {"reductions", R"(kernel t(%a: global i32[m,64], %o: global i32[m,5]) {
+    {"reductions", R"(kernel t(%a: global i32[m,64], %o: global i32[m,5]) {
       for tasks %t = 0..floor(m,3) {
         %x = load %a[%t*3:3, 0:64] : i32[3,64]
         %hi = reduce_max %x : i32[3,1]
@@ -103,8 +105,8 @@ std::vector<Form> quantized_forms() {
         %sum = sub %sum, %hi : i32[3,1]
         store %o[%t*3:3, 4], %sum
       } })"},
-      {"dot_i8",
-       R"(kernel t(%a: global i8[m,17] strided, %w: global u8[4,32,4], %q: global u4[4,32,8], %o: global i32[m,32], %p: global i32[m,32]) {
+    {"dot_i8",
+     R"(kernel t(%a: global i8[m,17] strided, %w: global u8[4,32,4], %q: global u4[4,32,8], %o: global i32[m,32], %p: global i32[m,32]) {
       for tasks %t = 0..ceil(m,3) {
         %acc = fill 2147483000 : i32[3,32]
         %sum = fill -5 : i32[3,32]
@@ -126,16 +128,16 @@ std::vector<Form> quantized_forms() {
         store.clip %o[%t*3:3, 0:32], %acc
         store.clip %p[%t*3:3, 0:32], %sum
       } })"},
-      {"dot_i8_extremes",
-       R"(kernel t(%lowest: global i8[2,4], %highest: global u8[16,4], %o: global i32[2,16]) {
+    {"dot_i8_extremes",
+     R"(kernel t(%lowest: global i8[2,4], %highest: global u8[16,4], %o: global i32[2,16]) {
       %x = load %lowest[0:2, 0:4] : i8[2,1,4]
       %w = load %highest[0:16, 0:4] : u8[1,16,4]
       %acc = fill 0 : i32[2,16]
       %acc = dot_i8 %x, %w, %acc : i32[2,16]
       store %o[0:2, 0:16], %acc
     })"},
-      {"quantize_rows",
-       R"(kernel t(%a: global f32[m,40] strided, %q: workspace i8[ceil(m,2)*2,48], %s: workspace f32[ceil(m,2)*2]) {
+    {"quantize_rows",
+     R"(kernel t(%a: global f32[m,40] strided, %q: workspace i8[ceil(m,2)*2,48], %s: workspace f32[ceil(m,2)*2]) {
       for tasks %t = 0..ceil(m,2) {
         %top = fill 0 : i32[2,16]
         %mask = fill 2147483647 : i32[1,1]
@@ -160,7 +162,7 @@ std::vector<Form> quantized_forms() {
           store %q[%t*2:2, %k*16:16], %i8
         }
       } })"},
-      {"unpack_pairs", R"(kernel t(%w: global bf16[2,32,2], %h: global f16[2,32], %o: global f32[2,3,32]) {
+    {"unpack_pairs", R"(kernel t(%w: global bf16[2,32,2], %h: global f16[2,32], %o: global f32[2,3,32]) {
       for serial %i = 0..2 {
         %p = load %w[%i, 0:32, 0:2] : bf16[1,32,2]
         for unrolled %j = 0..2 {
@@ -171,7 +173,7 @@ std::vector<Form> quantized_forms() {
         %y = convert %x : f32[1,32]
         store %o[%i, 2, 0:32], %y
       } })"},
-      {"unpack_far_zeros", R"(kernel t(%v: global u8[16,4], %o: global f32[6,16]) {
+    {"unpack_far_zeros", R"(kernel t(%v: global u8[16,4], %o: global f32[6,16]) {
       %b = load %v[0:16, 0:4] : u8[1,16,4]
       %u = unpack %b lane 0 zero 16777215 : f32[1,16]
       store %o[0, 0:16], %u
@@ -186,7 +188,10 @@ std::vector<Form> quantized_forms() {
       %u = unpack %b lane 3 zero 1 : f32[1,16]
       store %o[5, 0:16], %u
     })"},
-  };
-}
+};
+
+}  // namespace
+
+std::vector<Form> quantized_forms() { return {std::begin(forms), std::end(forms)}; }
 
 }  // namespace tilejit::test

@@ -15,8 +15,8 @@ Result<Device> choose_device(std::string_view asked, std::string_view target) {
   return invalid(fmt::format("--device {} is unknown; known: auto, native, emulated, hip", asked));
 }
 
-Place place_of(std::string_view name) {
-  const auto target = find_target(name);
+Place place_of(std::string_view asked) {
+  const auto target = find_target(asked);
   if (!target) return {"", target.error().message};
   const auto executes = (*target)->can_execute();
   if (executes) return {"native", ""};

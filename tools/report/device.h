@@ -18,6 +18,6 @@ struct Place {
   std::string device;  // native or emulated; empty: nowhere
   std::string reason;  // why it is not native
 };
-Place place_of(std::string_view target);
+Place place_of(std::string_view asked);
 
 }  // namespace tilejit::report
