@@ -235,7 +235,7 @@ void run_case(uint64_t seed) {
 
 TEST(LinearRandom, MachineCodeInterpreterAndReferenceAgree) {
   const uint64_t first = test::first_seed();
-  const auto cases = static_cast<uint64_t>(test::test_cases(device_of(machine()) == Device::native ? 500 : 100));
+  const auto cases = static_cast<uint64_t>(test::test_cases(device_of(machine()) == Device::native ? 500 : 300));
   for (uint64_t seed = first; seed < first + cases && !HasFailure(); ++seed) run_case(seed);
 }
 

@@ -12,7 +12,6 @@
 namespace tilejit {
 namespace {
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
 /// One channel of signed bytes and f32 scales under f32 activations.
@@ -44,10 +43,10 @@ struct Tiny {
 };
 
 /// What a row of f32 activations becomes in w8a8, in units of its scale.
-std::vector<double> quantized(std::vector<float> row) {
+std::vector<double> quantized(const std::vector<float>& row) {
   const float absmax =
       std::abs(*std::max_element(row.begin(), row.end(), [](float x, float y) { return std::abs(x) < std::abs(y); }));
-  Tiny tiny("w8a8 n=1 k=1 a=f32 dot=i8 ks=1", std::vector<int8_t>(row.size(), 1), {1}, std::move(row));
+  Tiny tiny("w8a8 n=1 k=1 a=f32 dot=i8 ks=1", std::vector<int8_t>(row.size(), 1), {1}, row);
   tiny.problem.k = static_cast<int64_t>(tiny.a.size());
   std::vector<double> values = tiny.rows().values;
   for (double& value : values) value /= double{absmax / 127.0f};
