@@ -36,7 +36,7 @@ struct Problem {
   Type out = Type::bf16;
   int64_t group = -1;  // weights per scale along k; -1: one scale per channel; the last group may be short
   ZeroDomain zp = ZeroDomain::none;
-  int zero = 8;        // the constant z (key `z`; default 2^(bits-1))
+  int zero = 8;        // the constant z (key `z`; default 2^(bits-1); 0 for w16a16)
   Type s = Type::f32;  // stored type of scales and c
   bool perm = false;   // activations are gathered by a stored permutation
   Dot dot = Dot::automatic;

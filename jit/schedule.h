@@ -29,7 +29,7 @@ struct Layout {
 enum class Expand : uint8_t {
   inplace,
   panel
-};  // where nibbles are expanded: in the micro-kernel, or into a scratch panel
+};  // where weights are expanded: in the micro-kernel, or into a scratch panel
 
 struct Loops {
   static constexpr int64_t no_limit = INT64_MAX;

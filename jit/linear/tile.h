@@ -21,7 +21,7 @@ struct Step {
   int t;
 };
 
-/// A stored value per channel (scale, zero point, c, bias) and its register in the type it is used in.
+/// A stored value per channel (scale, zero point, c) and its register in the type it is used in.
 struct Channel {
   ir::BufferId buffer = ir::BufferId::none;
   ir::Value stored = ir::Value::none;

@@ -121,7 +121,10 @@ const Machine& this_machine() {
 
 Result<const CpuRow*> row_of(const Machine& machine) {
   const auto has = [&](uint32_t wanted) { return bits(machine.features, wanted); };
-  if (!has(base)) return unsupported("host: this CPU or its system lacks AVX-512 F+BW+DQ+VL; `ref` runs anywhere");
+  if (!has(base))
+    return unsupported(
+        "host: this CPU or its system lacks AVX-512 F+BW+DQ+VL; name a row (zen4) to compile or emulate its code, or "
+        "`ref`");
   const uint32_t full = base | vnni | bf16 | vbmi;
   if (machine.is_amd && machine.family == 0x19 && has(full)) return find("zen4");
   if (machine.is_amd && machine.family >= 0x1a && has(full)) return find("zen5");
