@@ -56,7 +56,11 @@ double exact_gelu_tanh(double x) {
 }
 
 /// The distance of neighbouring f32 at a value; beyond the largest one as if the exponent had no end.
-double ulp(double value) { return std::max(std::ldexp(1.0, std::ilogb(value) - 23), 0x1p-149); }
+double ulp(double value) {
+  constexpr double smallest = 0x1p-149;
+  if (std::isnan(value) || std::abs(value) < smallest) return smallest;
+  return std::max(std::ldexp(1.0, std::ilogb(value) - 23), smallest);
+}
 
 /// Every sign and exponent, infinities and NaNs included.
 std::vector<float> stratified_inputs() {

@@ -131,7 +131,9 @@ TEST(Tuned, MalformedLinesAreNamedAndTheOthersServe) {
       {"loops " + problem + " : panel=64 rows=1..4\nloops " + problem + " : panel=64 rows=4..*\n",
        "file:4: rows from 4 on overlap"}};
   for (const auto& [line, message] : rows) {
-    const TunedText read = parse_tuned(head + good + line, "file");
+    std::string text = head;
+    text.append(good).append(line);
+    const TunedText read = parse_tuned(text, "file");
     ASSERT_EQ(read.malformed.size(), 1u) << line;
     EXPECT_EQ(read.malformed.front().rfind(message, 0), 0u) << read.malformed.front();
     EXPECT_EQ(read.table.size(), 1u) << line;
