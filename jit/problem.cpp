@@ -209,8 +209,8 @@ Result<void> check(const Problem& p) {
   if (p.weight_bits() < 16 && p.zero > 1 << p.weight_bits())
     return invalid(fmt::format("problem: z={} is over 2^{} for {}", p.zero, p.weight_bits(), to_string(p.scheme)));
   if (p.ks > segment_units(p))
-    return invalid(
-        fmt::format("problem: ks={} is more than the {} groups of k={} g={}", p.ks, segment_units(p), p.k, p.group));
+    return invalid(fmt::format("problem: ks={} is more than the {} {} of k={} g={}", p.ks, segment_units(p),
+                               p.group == -1 ? "units of 128" : "groups", p.k, p.group));
   if (p.has(Epilogue::swiglu) && p.n % 2 != 0)
     return invalid(fmt::format("problem: swiglu needs an even n, not n={}", p.n));
   if (p.has(Epilogue::bias) && p.columns_at(Epilogue::bias) != p.n)
@@ -242,6 +242,47 @@ std::string epilogue_text(const Problem& p) {
     if (e == Epilogue::bias && p.bias_type != Type::f32) text += "." + std::string(to_string(p.bias_type));
   }
   return text;
+}
+
+/// An unmet condition, and the problem changed so that it is met.
+struct Refusal {
+  std::string why;
+  Problem nearest;
+};
+
+/// The first condition that the target does not meet, or none.
+std::optional<Refusal> find_refusal(const Problem& p, const TargetFacts& target) {
+  const auto refuse = [&](std::string why, auto change) {
+    Refusal refusal{std::move(why), p};
+    change(refusal.nearest);
+    return refusal;
+  };
+  if (p.dot == Dot::mma) return refuse("dot=mma has no kernels here", [](Problem& q) { q.dot = Dot::automatic; });
+  if (p.scheme == Scheme::w8a8 && (p.group != -1 || p.zp != ZeroDomain::none))
+    return refuse("w8a8 has one symmetric scale per channel",
+                  [](Problem& q) { q.group = -1, q.zp = ZeroDomain::none, q.zero = default_zero(q.scheme), q.ks = 0; });
+  if (const int64_t most = longest_exact_sum(p); longest_sum(p) > most)
+    return refuse(fmt::format("a sum of {} products can pass 2^31", longest_sum(p)), [&](Problem& q) {
+      if (q.group == -1)
+        q.k = most, q.ks = 0;
+      else
+        q.group = most, q.ks = 0;
+    });
+  if (p.dot == Dot::bf16 && !target.has_dot_bf16)
+    return refuse("dot=bf16 needs the vdpbf16ps instruction (AVX512_BF16)", [](Problem& q) { q.dot = Dot::fma; });
+  // Every group is padded to whole 32-bit words of weights, so that groups of few weights need more columns than k.
+  const int64_t word = p.packed_k();
+  const int64_t group = std::min(p.group == -1 ? p.k : p.group, p.k);
+  const int64_t columns = p.groups() * ((group + word - 1) / word * word);
+  if (columns > max_size / 2)
+    return refuse(
+        fmt::format("k={} in groups of {} takes {} columns of activations, over {}", p.k, group, columns, max_size / 2),
+        [](Problem& q) { q.group = -1, q.k = std::min(q.k, max_size / 2), q.ks = 0; });
+  if (p.ks > most_uneven_segments && has_uneven_segments(p))
+    return refuse(fmt::format("ks={} cuts k={} into unequal segments, of which kernels have at most {}", p.ks, p.k,
+                              most_uneven_segments),
+                  [](Problem& q) { q.ks = most_uneven_segments; });
+  return std::nullopt;
 }
 
 }  // namespace
@@ -343,38 +384,13 @@ Result<Problem> resolve(const Problem& problem, const TargetFacts& target) {
 
 Result<void> can_implement(const Problem& p, const TargetFacts& target) {
   TRY(check(p));
-  const auto refuse = [&](std::string why, auto change) -> Error {
-    Problem nearest = p;
-    change(nearest);
-    return unsupported(
-        fmt::format("{} cannot run this problem: {}; this would run: '{}'", target.name, why, print_problem(nearest)));
-  };
-  if (p.dot == Dot::mma) return refuse("dot=mma has no kernels here", [](Problem& q) { q.dot = Dot::automatic; });
-  if (p.scheme == Scheme::w8a8 && (p.group != -1 || p.zp != ZeroDomain::none))
-    return refuse("w8a8 has one symmetric scale per channel",
-                  [](Problem& q) { q.group = -1, q.zp = ZeroDomain::none, q.zero = default_zero(q.scheme), q.ks = 0; });
-  if (const int64_t most = longest_exact_sum(p); longest_sum(p) > most)
-    return refuse(fmt::format("a sum of {} products can pass 2^31", longest_sum(p)), [&](Problem& q) {
-      if (q.group == -1)
-        q.k = most, q.ks = 0;
-      else
-        q.group = most, q.ks = 0;
-    });
-  if (p.dot == Dot::bf16 && !target.has_dot_bf16)
-    return refuse("dot=bf16 needs the vdpbf16ps instruction (AVX512_BF16)", [](Problem& q) { q.dot = Dot::fma; });
-  // Every group is padded to whole 32-bit words of weights, so that groups of few weights need more columns than k.
-  const int64_t word = p.packed_k();
-  const int64_t group = std::min(p.group == -1 ? p.k : p.group, p.k);
-  const int64_t columns = p.groups() * ((group + word - 1) / word * word);
-  if (columns > max_size / 2)
-    return refuse(
-        fmt::format("k={} in groups of {} takes {} columns of activations, over {}", p.k, group, columns, max_size / 2),
-        [](Problem& q) { q.group = -1, q.k = std::min(q.k, max_size / 2), q.ks = 0; });
-  if (p.ks > most_uneven_segments && has_uneven_segments(p))
-    return refuse(fmt::format("ks={} cuts k={} into unequal segments, of which kernels have at most {}", p.ks, p.k,
-                              most_uneven_segments),
-                  [](Problem& q) { q.ks = most_uneven_segments; });
-  return {};
+  const std::optional<Refusal> refusal = find_refusal(p, target);
+  if (!refusal) return {};
+  // What meets one condition may leave another unmet.
+  Problem nearest = refusal->nearest;
+  while (const std::optional<Refusal> next = find_refusal(nearest, target)) nearest = next->nearest;
+  return unsupported(fmt::format("{} cannot run this problem: {}; this would run: '{}'", target.name, refusal->why,
+                                 print_problem(nearest)));
 }
 
 }  // namespace tilejit

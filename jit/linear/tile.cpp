@@ -97,8 +97,8 @@ void Tile::add_segment() {
 
 // --- operands
 
-void Tile::load_channel(const Channel& c, std::vector<Slice> slices, bool clip) {
-  b.load(c.stored, c.buffer, std::move(slices), clip);
+void Tile::load_channel(const Channel& c, std::vector<Slice> slices) {
+  b.load(c.stored, c.buffer, std::move(slices));
   if (c.used != c.stored) b.elementwise(Op::convert, c.used, c.stored);
 }
 
@@ -109,7 +109,7 @@ std::vector<Slice> Tile::scale_at(size_t stream, const Affine& scale) const {
 void Tile::load_zeros(const Affine& scale) {
   if (zero_.buffer == BufferId::none) return;
   for (size_t s = 0; s < streams_.size(); ++s)
-    load_channel({zero_.buffer, zero_.stored, streams_[s].zero}, scale_at(s, scale), false);
+    load_channel({zero_.buffer, zero_.stored, streams_[s].zero}, scale_at(s, scale));
 }
 
 void Tile::load_packed(const Affine& block) {
@@ -169,7 +169,7 @@ void Tile::scale_parts(const Affine& scale, const Affine& piece) {
 void Tile::scale_stream(size_t stream, const Affine& scale) {
   const Stream& r = streams_[stream];
   const Value sum = g.p.has_integer_dot() ? integer_sum(r) : r.parts[0];
-  load_channel(scale_, scale_at(stream, scale), false);
+  load_channel(scale_, scale_at(stream, scale));
   if (g.adds_chunks())
     b.elementwise(Op::fma, r.acc, sum, scale_.used, r.acc);
   else
@@ -195,7 +195,7 @@ void Tile::add_offsets(const Affine& scale, const Affine& sum) {
   if (!g.has_c()) return;
   b.load(row_sum_, asum_, {{at.row, g.loops.mr}, {sum}});
   for (size_t s = 0; s < streams_.size(); ++s) {
-    load_channel(offset_, scale_at(s, scale), false);
+    load_channel(offset_, scale_at(s, scale));
     b.elementwise(Op::fma, streams_[s].acc, row_sum_, offset_.used, streams_[s].acc);
   }
 }

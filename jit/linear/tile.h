@@ -68,7 +68,7 @@ class Tile {
  private:
   Channel channel(const char* name, Type stored, std::vector<ir::Extent> dims, Type used);
   Stream stream_registers(size_t stream);
-  void load_channel(const Channel& c, std::vector<ir::Slice> slices, bool clip);
+  void load_channel(const Channel& c, std::vector<ir::Slice> slices);
   std::vector<ir::Slice> scale_at(size_t stream, const ir::Affine& scale) const;
   void scale_stream(size_t stream, const ir::Affine& scale);
   /// The exact integer sum of a piece as f32, for i8x2 in the scale of the piece.

@@ -66,7 +66,7 @@ TEST(Problem, BadLinesSayWhatWhereAndWhatWouldWork) {
       {"w4a16 n=8 k=8 zp=int z=3", "z=3 with zp=int"},
       {"w4a16 n=8 k=8 z=17", "z=17 is over 2^4"},
       {"w4a16 n=8 k=256 g=128 ks=3", "ks=3 is more than the 2 groups"},
-      {"w4a16 n=8 k=129 ks=3", "ks=3 is more than the 2 groups"},
+      {"w4a16 n=8 k=129 ks=3", "ks=3 is more than the 2 units of 128"},
       {"w4a16 n=8 k=8 epilogue=bias+bias", "epilogue names bias twice"},
       {"w4a16 n=8 k=8 epilogue=swish", "epilogue=swish is unknown"},
       {"w4a16 n=8 k=8 epilogue=swiglu+bias", "bias[n] stands before swiglu"},
@@ -103,8 +103,10 @@ TEST(Problem, RefusalNamesTheConditionAndALineThatRuns) {
   TargetFacts plain;
   plain.name = "avx512";
   for (const char* line :
-       {"w8a8 n=64 k=64 g=32", "w8a8 n=64 k=200000", "w4a8 n=64 k=6000000 g=4000000", "w4a16 n=64 k=64 dot=bf16",
-        "w4a16 n=64 k=64 dot=mma", "w4a16 n=1 k=268435456 g=1", "w4a16 n=1 k=5000 g=100 ks=40"}) {
+       {"w8a8 n=64 k=300000 g=128", "w4a8 n=64 k=1073741824 g=128", "w4a16 n=64 k=1000000000 ks=100 dot=bf16",
+        "w4a16 n=64 k=2560 g=128 ks=19 dot=mma", "w8a8 n=64 k=64 g=32", "w8a8 n=64 k=200000",
+        "w4a8 n=64 k=6000000 g=4000000", "w4a16 n=64 k=64 dot=bf16", "w4a16 n=64 k=64 dot=mma",
+        "w4a16 n=1 k=268435456 g=1", "w4a16 n=1 k=5000 g=100 ks=40"}) {
     const Result<void> refusal = can_implement(*parse_problem(line), plain);
     ASSERT_FALSE(refusal.ok()) << line;
     EXPECT_EQ(refusal.error().kind, ErrorKind::unsupported);

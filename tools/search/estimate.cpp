@@ -10,7 +10,10 @@ namespace {
 constexpr double loads_per_cycle = 2;
 constexpr double bytes_per_cycle = 5;  // from DRAM by one core with many read streams
 
-double ceil_div(int64_t a, int64_t b) { return static_cast<double>((a + b - 1) / b); }
+double ceil_div(int64_t a, int64_t b) {
+  const int64_t quotient = (a + b - 1) / b;
+  return static_cast<double>(quotient);
+}
 
 /// Share of the read bandwidth: one stream leaves a third of it, eight leave nothing.
 double read_share(int streams) { return std::min(1.0, 0.65 + 0.05 * (streams - 1)); }
