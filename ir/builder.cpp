@@ -94,8 +94,9 @@ Value Builder::load_index(std::string name, BufferId buffer, std::vector<Slice> 
   return v;
 }
 
-void Builder::prefetch(BufferId buffer, std::vector<Slice> slices) {
+void Builder::prefetch(BufferId buffer, std::vector<Slice> slices, int level) {
   Instr& instr = append(Op::prefetch);
+  instr.imm = level;
   instr.buffer = buffer;
   instr.slices = std::move(slices);
 }

@@ -30,7 +30,8 @@ class Builder {
   void load(Value dst, BufferId buffer, std::vector<Slice> slices, bool clip = false);
   void store(BufferId buffer, std::vector<Slice> slices, Value tile, bool clip = false);
   Value load_index(std::string name, BufferId buffer, std::vector<Slice> slices);
-  void prefetch(BufferId buffer, std::vector<Slice> slices);
+  /// level: the cache that the slices should come into, 1 or 2.
+  void prefetch(BufferId buffer, std::vector<Slice> slices, int level);
 
   Instr& append(Op op);
   /// The kernel so far; its body takes what other writers of instructions append.

@@ -172,13 +172,15 @@ Result<void> KernelParser::end_of_loop(Instr& instr) {
 Result<void> KernelParser::action(Instr& instr) {
   const Token word = lexer_.take();
   instr.clip = word.text == "store.clip";
-  const auto op = find_op(instr.clip ? "store" : word.text);
+  const bool into_l2 = word.text == "prefetch.l2";
+  const auto op = find_op(instr.clip ? "store" : into_l2 ? "prefetch" : word.text);
   if (op && info(*op).writes)
     return lexer_.error(word, fmt::format("{} writes a register: `%x = {} ...`", quoted(word), word.text));
   if (!op || *op == Op::for_loop || *op == Op::end)
-    return lexer_.error(word, fmt::format("unknown instruction {}; without `%x =`: for, store, store.clip, prefetch, "
-                                          "async_copy, barrier, wait",
-                                          quoted(word)));
+    return lexer_.error(
+        word, fmt::format("unknown instruction {}; without `%x =`: for, store, store.clip, prefetch, prefetch.l2, "
+                          "async_copy, barrier, wait",
+                          quoted(word)));
   instr.op = *op;
   if (*op == Op::barrier) return {};
   if (*op == Op::wait) {
@@ -186,7 +188,10 @@ Result<void> KernelParser::action(Instr& instr) {
     return {};
   }
   TRY(access(instr.buffer, instr.slices));
-  if (*op == Op::prefetch) return {};
+  if (*op == Op::prefetch) {
+    instr.imm = into_l2 ? 2 : 1;
+    return {};
+  }
   TRY(lexer_.expect(",", "the buffer's slices"));
   if (*op == Op::async_copy) return access(instr.source, instr.source_slices);
   instr.args[0] = TRY(register_operand());

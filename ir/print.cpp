@@ -132,7 +132,8 @@ std::string Printer::instruction(const Instr& instr) {
     case Op::end: return "}";
     case Op::barrier: return std::string(name);
     case Op::wait: return fmt::format("{} {}", name, instr.imm);
-    case Op::prefetch: return fmt::format("{} {}", name, access(instr.buffer, instr.slices));
+    case Op::prefetch:
+      return fmt::format("{}{} {}", name, instr.imm == 2 ? ".l2" : "", access(instr.buffer, instr.slices));
     case Op::async_copy:
       return fmt::format("{} {}, {}", name, access(instr.buffer, instr.slices),
                          access(instr.source, instr.source_slices));

@@ -258,10 +258,12 @@ void check_tiles(const Kernel& kernel, const Instr& instr, const Report& report)
     case Op::unpack_zero: return check_unpack(tiles);
     case Op::dot_bf16: return check_dot(tiles, Type::bf16, Type::bf16, Type::f32, 2);
     case Op::dot_i8: return check_dot(tiles, Type::i8, Type::u8, Type::i32, 4);
+    case Op::prefetch:
+      if (instr.imm != 1 && instr.imm != 2) report(fmt::format("the cache level is 1 or 2, not {}", instr.imm));
+      return;
     case Op::load:
     case Op::store:
     case Op::load_index:
-    case Op::prefetch:
     case Op::async_copy:
     case Op::for_loop:
     case Op::end:

@@ -1,5 +1,6 @@
-// A linear layer as tile IR: the only file pair that knows what a linear layer is. A resolved problem and a legal schedule
-// become a Program: `prepare` (gather, widen or quantize, sums of the activations), `gemm`, and `reduce` where k segments are tasks. Buffers:
+// A linear layer as tile IR; this header and the folder jit/linear are all that knows what a linear layer is. A resolved
+// problem and a legal schedule become a Program: `prepare` (gather, widen or quantize, sums of the activations), `gemm`, and
+// `reduce` where k segments are tasks. Buffers:
 //   a[m,k] strided, perm i32[k], w[panels,blocks,panel,kk], s[panels,groups,panel], z u8 like s (zp=int), c like s
 //   (zp=float), bias[n], mul[m,n] strided, residual[m,n] strided, out[m,n] strided (global);
 //   ap, asum, isum, ascale (workspace: activations in the order of the packed k, their sums and scales), partial.
@@ -12,7 +13,7 @@
 
 namespace tilejit {
 
-/// Sizes of the packed operands of a (problem, layout): padding weights are 0 nibbles that meet zero activations only.
+/// Sizes of the packed operands of a (problem, layout): padding weights are 0 bits that meet zero activations only.
 struct PackedShape {
   int64_t panels;        // ceil(n / panel), rounded up to a multiple of streams
   int64_t panel;         // channels a panel
@@ -36,7 +37,7 @@ ir::Program build_linear(const Problem& resolved, const Schedule& schedule);
 /// Two or more segments of k that one loop describes, so that it may be a loop of tasks.
 bool has_equal_segments(const Problem& resolved, const Layout& layout);
 
-/// Bytes of scratch that a task of the schedule's gemm needs (expanded panel and saved partial sums).
+/// Bytes of scratch that a task of the schedule's gemm needs (an expanded panel, the sums that wait between blocks).
 int64_t scratch_bytes(const Problem& resolved, const Schedule& schedule);
 
 }  // namespace tilejit

@@ -56,6 +56,10 @@ struct Problem {
   bool quantizes_rows() const { return scheme == Scheme::w8a8 || scheme == Scheme::w4a8; }
   /// Sums are exact integers: dot=i8 and i8x2.
   bool has_integer_dot() const { return dot == Dot::i8 || dot == Dot::i8x2; }
+  /// Int8 digits of an activation in a dot step, each with a sum of its own.
+  int digits() const { return dot == Dot::i8x2 ? 2 : 1; }
+  /// Dot steps take packed weights as they lie, or widened by one op: an expanded panel would save nothing.
+  bool is_cheap_to_unpack() const { return scheme == Scheme::w16a16 || (weight_bits() == 8 && has_integer_dot()); }
   bool has_scales() const { return scheme != Scheme::w16a16; }
   /// Columns of out: n, or n / 2 behind swiglu.
   int64_t out_columns() const { return has(Epilogue::swiglu) ? n / 2 : n; }

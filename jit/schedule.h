@@ -1,5 +1,5 @@
 // The schedule: how a linear layer is tiled. Layout + loops, as one line of text, e.g.
-// `panel=128 streams=1 mr=1 nr=128 expand=inplace kc=0 mc=0 unroll=1 prefetch=0 rows=1..1`.
+// `panel=64 kk=8 streams=1 mr=1 nr=64 expand=inplace kc=0 mc=0 unroll=1 prefetch=0 rows=1..1`.
 //
 // The layout is part of the packed weights (never dependent on m); the loops are chosen per range of m. A schedule never
 // changes a bit of the result. legal() checks both together and gives every reason.
@@ -37,14 +37,17 @@ struct Loops {
   int mr = 1;   // rows of the register tile
   int nr = 64;  // columns of the register tile; divides panel
   Expand expand = Expand::inplace;
-  int kc = 0;        // expand=panel: k per expanded block (a multiple of kk; 0: all of k)
-  int mc = 0;        // rows per task, a multiple of mr; inplace: 0 for all of m
-  int split = 0;     // 1: k segments are tasks, whose sums a kernel of its own adds up (inplace; equal segments)
+  int kc = 0;     // k per block, which all rows of a task use before the next one: a multiple of kk (dot=i8x2: of 128);
+                  // 0: expand=panel: all of k; inplace: no blocks, a register tile goes through all of k
+  int mc = 0;     // rows per task, a multiple of mr; 0 for all of m where k is not in blocks
+  int split = 0;  // 1: k segments are tasks, whose sums a kernel of its own adds up (not in blocks; equal segments)
   int unroll = 1;    // k blocks per iteration of the innermost loop
-  int prefetch = 0;  // bytes ahead in the weight stream, 0: none
+  int prefetch = 0;  // bytes ahead in the weight stream: ask for what the next block or panel needs; 0: do not
   int64_t m_lo = 1;  // the range of m these loops are for (inclusive)
   int64_t m_hi = no_limit;
 
+  /// k in blocks, between which the sums of the task's rows wait in scratch.
+  bool is_blocked() const { return expand == Expand::panel || kc != 0; }
   bool operator==(const Loops&) const = default;
 };
 
@@ -57,14 +60,6 @@ struct Schedule {
 Result<Schedule> parse_schedule(std::string_view line);
 std::string print_schedule(const Schedule& schedule);
 std::string print_layout(const Layout& layout);
-
-/// The layout a row uses for a problem when nothing is tuned.
-Layout default_layout(const Problem& problem, const TargetFacts& target);
-/// The loops for every range of m under a layout, ascending, covering 1..no_limit without holes.
-std::vector<Loops> default_loops(const Problem& problem, const Layout& layout, const TargetFacts& target);
-
-/// The default layout with its loops for m rows.
-Schedule default_schedule(const Problem& problem, int64_t m, const TargetFacts& target);
 
 /// ok, or `unsupported` with every reason, joined by "; ".
 Result<void> legal(const Problem& problem, const Schedule& schedule, const TargetFacts& target);

@@ -6,6 +6,7 @@
 #include <system_error>
 #include <utility>
 
+#include "jit/default_schedule.h"
 #include "runtime/tuned.h"
 
 namespace tilejit {

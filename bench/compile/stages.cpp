@@ -8,6 +8,7 @@
 #include "bench/measure/clock.h"
 #include "jit/build_linear.h"
 #include "jit/compile.h"
+#include "jit/default_schedule.h"
 #include "jit/problem.h"
 #include "jit/schedule.h"
 #include "runtime/kernel.h"

@@ -30,13 +30,13 @@ measure::Peak peak_of(Dot dot) {
 
 }  // namespace
 
-Result<Copies> make_copies(const std::string& line, const Options& options) {
+Result<Copies> make_copies(const std::string& line, const std::string& schedule, const Options& options) {
   Copies copies;
   const Problem asked = TRY(parse_problem(line));
   TRY(can_implement(line, options.target));
   LinearOptions create;
   create.target = options.target;
-  create.schedule = options.schedule;
+  create.schedule = schedule;
   copies.first = report::random_weights(asked, 0);
   copies.layers.push_back(TRY(Linear::create(line, copies.first, create)));
   const int64_t count = measure::walk_copies(copies.layers.front().info().packed_bytes);

@@ -20,7 +20,7 @@ struct Options {
   std::vector<std::string> problems;
   std::vector<int> threads = {1};
   std::vector<int64_t> m;  // empty: the problem's m, else 1
-  std::string schedule;
+  std::vector<std::string> schedules;  // empty: the target's choice
   std::string target = "host";
   int repetitions = 7;
   bool roofs = false;
@@ -34,8 +34,8 @@ struct Copies {
   Weights first;
   std::vector<Linear> layers;
 };
-/// As many as measure::walk_copies says.
-Result<Copies> make_copies(const std::string& line, const Options& options);
+/// As many as measure::walk_copies says. An empty schedule is the target's choice.
+Result<Copies> make_copies(const std::string& line, const std::string& schedule, const Options& options);
 
 /// One (m, threads) of a problem. A sample walks on where the last one stopped.
 class Contestant {

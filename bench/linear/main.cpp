@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <deque>
 #include <string>
 #include <vector>
 
@@ -25,7 +26,9 @@ void declare(CLI::App& app, Options& options) {
   app.add_option("--m", options.m, "Rows: 1,256; default: the problem's m, else 1")
       ->delimiter(',')
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 20));
-  app.add_option("--schedule", options.schedule, "A schedule line for all problems; default: the target's choice");
+  app.add_option("--schedule", options.schedules,
+                 "A schedule line for all problems, several times: side by side; default: the target's choice")
+      ->allow_extra_args(false);
   app.add_option("--target", options.target, "host or a CPU row");
   app.add_option("--repetitions", options.repetitions, "Samples of each contestant")->check(CLI::Range(1, 1000));
   app.add_flag("--roofs", options.roofs, "Print every roof");
@@ -39,13 +42,18 @@ Result<void> contest(const std::string& line, const Options& options, measure::R
   const Problem asked = TRY(parse_problem(line));
   std::vector<int64_t> ms = options.m;
   if (ms.empty()) ms = {asked.m == Problem::any_m ? 1 : asked.m};
-  const Copies copies = TRY(make_copies(line, options));
+  std::vector<std::string> schedules = options.schedules;
+  if (schedules.empty()) schedules.emplace_back();
+  std::deque<Copies> copies;
   std::vector<Contestant> contestants;
-  for (const int64_t m : ms)
-    for (const int threads : options.threads) {
-      contestants.emplace_back(copies, m, threads);
-      TRY(contestants.back().prepare());
-    }
+  for (const std::string& schedule : schedules) {
+    copies.push_back(TRY(make_copies(line, schedule, options)));
+    for (const int64_t m : ms)
+      for (const int threads : options.threads) {
+        contestants.emplace_back(copies.back(), m, threads);
+        TRY(contestants.back().prepare());
+      }
+  }
   for (int i = 0; i < options.repetitions; ++i) {
     roofs.measure();
     for (Contestant& contestant : contestants) TRY(contestant.measure());

@@ -13,6 +13,7 @@
 #include "bench/measure/roofs.h"
 #include "ir/check.h"
 #include "jit/build_linear.h"
+#include "jit/default_schedule.h"
 #include "jit/predict.h"
 #include "runtime/kernel.h"
 #include "targets/targets.h"
@@ -220,7 +221,10 @@ Result<ModelReport> compare_with_model(const Options& options) {
   ModelReport report;
   report.not_measured = why_not_measured(target);
   std::vector<Case> cases;
-  for (const std::string& problem : options.problems) cases.push_back({problem, options.schedule});
+  std::vector<std::string> schedules = options.schedules;
+  if (schedules.empty()) schedules.emplace_back();
+  for (const std::string& problem : options.problems)
+    for (const std::string& schedule : schedules) cases.push_back({problem, schedule});
   if (cases.empty()) cases = default_cases(target.facts());
   std::vector<Trial> trials;
   for (const Case& one : cases) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "jit/default_schedule.h"
 #include "jit/problem.h"
 #include "jit/schedule.h"
 #include "runtime/pack.h"

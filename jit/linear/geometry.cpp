@@ -108,6 +108,16 @@ Geometry::Geometry(const Problem& problem, const Schedule& schedule)
   ap_columns = (ceil_div(shape.padded_k + std::max(layout.kk, 16), line) | 1) * line;
 }
 
+int64_t Geometry::prefetch_words() const {
+  const int64_t bits = int64_t{layout.panel} * layout.kk * bits_of(p.weight_type());
+  return ceil_div(int64_t{loops.prefetch} * 8, bits);
+}
+
+int64_t Geometry::least_row_tiles() const {
+  const int64_t rows = loops.mc > 0 ? std::min<int64_t>(loops.m_lo, loops.mc) : loops.m_lo;
+  return ceil_div(rows, loops.mr);
+}
+
 ir::Bound Geometry::row_blocks() const {
   ir::Bound bound(ir::Affine::of(ir::value_m));
   if (loops.mr > 1) {
@@ -117,7 +127,7 @@ ir::Bound Geometry::row_blocks() const {
   return bound;
 }
 
-int64_t expanded_blocks(const Geometry& g) {
+int64_t words_of_block(const Geometry& g) {
   const int64_t most = g.loops.kc == 0 ? g.shape.blocks : g.loops.kc / g.layout.kk;
   int64_t blocks = 0;
   for (const std::vector<Run>& segment : g.segments)
@@ -131,7 +141,7 @@ int64_t expanded_blocks(const Geometry& g) {
 bool sums_stay_in_registers(const Geometry& g) {
   if (g.ks != 1 || g.segments[0].size() != 1) return false;
   const Run& run = g.segments[0][0];
-  return run.count * run.blocks <= expanded_blocks(g);
+  return run.count * run.blocks <= words_of_block(g);
 }
 
 PackedShape packed_shape(const Problem& resolved, const Layout& layout) {
@@ -170,9 +180,10 @@ bool has_equal_segments(const Problem& resolved, const Layout& layout) {
 int64_t scratch_bytes(const Problem& resolved, const Schedule& schedule) {
   const Geometry g(resolved, schedule);
   const int64_t staged = resolved.has_integer_dot() ? int64_t{g.loops.mr} * g.ap_columns * 4 : 0;
-  if (schedule.loops.expand == Expand::inplace) return staged;
+  if (!schedule.loops.is_blocked()) return staged;
   const int64_t columns = int64_t{g.layout.panel} * g.layout.streams;
-  const int64_t panel = bytes_of(g.u, expanded_blocks(g) * g.layout.kk * columns);
+  const bool has_panel = schedule.loops.expand == Expand::panel;
+  const int64_t panel = has_panel ? bytes_of(g.u, words_of_block(g) * g.layout.kk * columns) : 0;
   const int64_t saved = int64_t{g.loops.mc} * columns * 4 * (resolved.ks > 1 ? 3 : 2);
   return std::max(staged, panel + (sums_stay_in_registers(g) ? 0 : saved));
 }

@@ -65,6 +65,10 @@ struct Geometry {
     return {segment * stride.scale + run.scale, segment * stride.sum + run.sum, segment * stride.piece + run.piece,
             segment * stride.block + run.block};
   }
+  /// Words of a panel that `prefetch` bytes are.
+  int64_t prefetch_words() const;
+  /// Register tiles of rows that a task has, for the smallest m of the loops.
+  int64_t least_row_tiles() const;
   /// Rows of ap and asum: m rounded up to whole register tiles.
   ir::Extent rows() const { return ir::Extent::of_m(loops.mr, loops.mr); }
   /// Register tiles over m.
@@ -88,9 +92,9 @@ ir::Kernel build_reduce(const Geometry& geometry);
 /// f32 [rows, segments, channels of all panels]: the sums of segments that are tasks.
 ir::BufferId partial_sums(const Geometry& geometry, ir::Builder& builder);
 
-/// Words of the expanded panel: the largest block of k that is expanded at once (expand=panel).
-int64_t expanded_blocks(const Geometry& geometry);
-/// The register tile's sums go from zero to the output without being saved: one segment, one run, one expanded block.
+/// Words of the largest block of k (blocked loops).
+int64_t words_of_block(const Geometry& geometry);
+/// The register tile's sums go from zero to the output without being saved: one segment, one run, one block.
 bool sums_stay_in_registers(const Geometry& geometry);
 
 inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }

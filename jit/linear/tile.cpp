@@ -68,6 +68,12 @@ Slice Tile::columns_of(size_t stream) const {
 
 // --- sums
 
+std::vector<Value> Tile::totals() const {
+  std::vector<Value> totals;
+  for (const Stream& r : streams_) totals.push_back(r.total);
+  return totals;
+}
+
 void Tile::clear_totals() {
   if (g.ks > 1)
     for (const Stream& r : streams_) b.fill(r.total, 0);
@@ -118,17 +124,18 @@ void Tile::load_packed(const Affine& block) {
            {{at.panel + static_cast<int64_t>(s)}, {block}, {at.column, g.loops.nr}, {0, g.layout.kk}});
 }
 
-/// One prefetch for each cache line of the tile's words, `prefetch` bytes ahead in each panel.
 void Tile::prefetch(const Affine& block) {
   if (g.loops.prefetch == 0) return;
-  const int64_t word_bits = int64_t{g.layout.kk} * bits_of(g.p.weight_type());
-  const int64_t block_bytes = g.layout.panel * word_bits / 8;
-  const auto line_columns = static_cast<int>(64 * 8 / word_bits);
+  constexpr int64_t most_into_l1 = 16 << 10;
+  const int level = g.loops.prefetch > most_into_l1 ? 2 : 1;
+  const int64_t line = 64 * 8 / (g.layout.kk * bits_of(g.p.weight_type()));  // in columns
+  const int64_t lines = ceil_div(g.layout.panel, line) * g.loops.unroll;
+  const int64_t column_tiles = g.layout.panel / g.loops.nr;
+  const int64_t share = ceil_div(lines, g.least_row_tiles() * column_tiles);
+  const Affine first = (at.row_tile * column_tiles + at.column_tile) * (share * line);
   for (int s = 0; s < g.layout.streams; ++s)
-    for (int column = 0; column < g.loops.nr; column += line_columns)
-      b.prefetch(
-          w_,
-          {{at.panel + s}, {block + ceil_div(g.loops.prefetch, block_bytes)}, {at.column + column}, {0, g.layout.kk}});
+    for (int64_t i = 0; i < share; ++i)
+      b.prefetch(w_, {{at.panel + s}, {block + g.prefetch_words()}, {first + i * line}, {0, g.layout.kk}}, level);
 }
 
 void Tile::load_x(const Affine& block, Step step) {

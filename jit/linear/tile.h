@@ -10,9 +10,11 @@
 
 namespace tilejit {
 
-/// Where a register tile stands: its first row, the panel of its first stream, its first channel in each panel.
+/// Where a register tile stands: its first row, the panel of its first stream, its first channel in each panel; its number
+/// among the row tiles of the task and among the column tiles of the panel.
 struct Position {
   ir::Affine row, panel, column;
+  ir::Affine row_tile, column_tile;
 };
 
 /// A dot step of a word: of the `pair` k at place `j` a step of smaller depth takes number t.
@@ -44,6 +46,8 @@ class Tile {
 
   Position at;
   const std::vector<Stream>& streams() const { return streams_; }
+  /// The sum of all segments, of each stream.
+  std::vector<ir::Value> totals() const;
   /// Columns of a scratch buffer that holds the streams side by side, at this tile.
   ir::Slice columns_of(size_t stream) const;
 
@@ -53,6 +57,8 @@ class Tile {
   /// The sums of a piece, before its first dot step.
   void start_parts(const ir::Affine& piece);
   void load_packed(const ir::Affine& block);
+  /// Asks for words `prefetch` bytes behind `block` in each stream, once for `unroll` words. The register tiles of the task
+  /// share their cache lines.
   void prefetch(const ir::Affine& block);
   void load_x(const ir::Affine& block, Step step);
   /// The weights of a dot step, u - z (u for integer dots), exact; the register that holds them.

@@ -225,7 +225,7 @@ class Encoder : public Xbyak::CodeGenerator {
   }
   void encode_bzhi(const Inst& i) { bzhi(g(i.dst), g(i.a), g(i.b)); }
   void encode_andn(const Inst& i) { andn(g(i.dst), g(i.a), g(i.b)); }
-  void encode_prefetch(const Inst& i) { prefetcht0(m(i.mem)); }
+  void encode_prefetch(const Inst& i) { i.imm == 2 ? prefetcht1(m(i.mem)) : prefetcht0(m(i.mem)); }
   void encode_kmovw(const Inst& i) { kmovw(k(i.dst), Xbyak::Reg32(number(i.a))); }
   void encode_kload(const Inst& i) { kmovq(k(i.dst), m(i.mem)); }
   void encode_kstore(const Inst& i) { kmovq(m(i.mem), k(i.a)); }

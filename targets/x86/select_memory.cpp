@@ -252,6 +252,7 @@ void select_prefetch(Selection& s, size_t position) {
   const Mem mem = first_element(s, position);
   for (int64_t at = 0; at < std::min(bytes, line * most_lines); at += line) {
     Inst& inst = s.emit.push(VOp::prefetch);
+    inst.imm = instr.imm;
     inst.mem = mem;
     inst.mem.disp += static_cast<int32_t>(at);
   }

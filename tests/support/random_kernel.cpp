@@ -161,7 +161,9 @@ void Generator::statement(int depth) {
     case 17: return quantize();
     case 18:
     case 19: return dot_i8();
-    case 20: return chance(50) ? tail_loop() : b_.prefetch(scratch_, {inside(scratch_rows, 1), {0, cols_}});
+    case 20:
+      if (chance(50)) return tail_loop();
+      return b_.prefetch(scratch_, {inside(scratch_rows, 1), {0, cols_}}, chance(50) ? 1 : 2);
   }
 }
 

@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 
+#include "jit/default_schedule.h"
 #include "targets/targets.h"
 
 namespace tilejit {

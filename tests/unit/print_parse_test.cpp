@@ -173,6 +173,7 @@ TEST(PrintParse, NormalForm) {
   const Row rows[] = {
       {"prefetch %a[4*2+m-3, 64-16*2]", "prefetch %a[m+5, 32]"},
       {"prefetch %a[m - m + 1:4,0 : 64]", "prefetch %a[1:4, 0:64]"},
+      {"prefetch.l2 %a[m, 32]", "prefetch.l2 %a[m, 32]"},
       {"for serial %i=0..ceil( m , 8 )step 2{}", "for serial %i = 0..ceil(m,8) step 2 {"},
       {"for serial %i = floor(-3*m+32,3)..min(32, ceil(m-8,8)) {}",
        "for serial %i = floor(-m*3+32,3)..min(32,ceil(m-8,8)) {"},

@@ -1,4 +1,5 @@
 #include "jit/schedule.h"
+#include "jit/default_schedule.h"
 
 #include <gtest/gtest.h>
 
@@ -47,7 +48,7 @@ TEST(Schedule, IllegalOnesGiveEveryReason) {
   ASSERT_FALSE(verdict.ok());
   EXPECT_EQ(verdict.error().kind, ErrorKind::unsupported);
   for (const char* reason : {"kk=4 is not 8", "panel=72 is not a multiple of 16", "needs 94 vector registers of 32",
-                             "nr=48 does not divide panel=72", "kc=64 belongs to expand=panel"})
+                             "nr=48 does not divide panel=72", "mc=0 is not a positive multiple of mr=30"})
     EXPECT_NE(verdict.error().message.find(reason), std::string::npos) << verdict.error().message;
 }
 
@@ -57,9 +58,13 @@ TEST(Schedule, DefaultsAreLegalAndCoverEveryMWithoutHoles) {
   TargetFacts any;
   any.any_tile = true;
   any.lanes = 1;
-  for (const TargetFacts& facts : {TargetFacts{}, two, any})
+  TargetFacts ahead = two;
+  ahead.prefetch_bytes = 4096;
+  for (const TargetFacts& facts : {TargetFacts{}, two, any, ahead})
     for (const char* line : {"w4a16 n=4096 k=4096 g=128", "w4a16 n=1 k=1", "w4a16 n=100 k=77 g=5 a=f32",
-                             "w4a16 n=14336 k=4096 g=32 zp=int"}) {
+                             "w4a16 n=14336 k=4096 g=32 zp=int", "w4a16 n=4096 k=4096 g=128 dot=i8x2",
+                             "w4a8 n=384 k=1536 g=128", "w8a8 n=4096 k=32768", "w8a16 n=64 k=100",
+                             "w16a16 n=4096 k=65536", "w4a16 n=8192 k=4096 g=128 epilogue=swiglu"}) {
       const Problem p = resolved(line);
       const Layout layout = default_layout(p, facts);
       int64_t next = 1;

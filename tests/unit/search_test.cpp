@@ -1,5 +1,6 @@
 // The search with a clock and costs of its own: nothing here is measured.
 #include "tools/search/search.h"
+#include "jit/default_schedule.h"
 
 #include <gtest/gtest.h>
 

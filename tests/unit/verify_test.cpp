@@ -308,7 +308,7 @@ TEST(Verify, BrokenStructure) {
   Builder outside("k");
   const Value j = outside.for_loop(LoopKind::serial, "j", 0, 2);
   outside.end();
-  outside.prefetch(outside.buffer("b", Space::global, Type::f32, {4}), {{Affine::of(j), 1}});
+  outside.prefetch(outside.buffer("b", Space::global, Type::f32, {4}), {{Affine::of(j), 1}}, 1);
   EXPECT_EQ(first_violation(outside.take()), "kernel k: `prefetch %b[%j]`: %j is used outside its loop");
 }
 
@@ -333,11 +333,11 @@ TEST(Verify, BrokenReferences) {
   EXPECT_EQ(violation_of([](Builder& b, Value x) { b.append(Op::barrier).dst = x; }),
             "kernel k: `barrier`: the op writes no register");
   EXPECT_EQ(violation_of([](Builder& b, Value x) {
-              b.prefetch(BufferId{0}, {{Affine::of(x), 1}});
+              b.prefetch(BufferId{0}, {{Affine::of(x), 1}}, 1);
             }),
             "kernel k: `prefetch %b[%x]`: %x is a tile, not an index");
   EXPECT_EQ(violation_of([](Builder& b, Value) {
-              b.prefetch(BufferId{0}, {{Affine::of(Value{50}), 1}});
+              b.prefetch(BufferId{0}, {{Affine::of(Value{50}), 1}}, 1);
             }),
             "kernel k: `prefetch %b[%?50]`: a value that does not exist cannot be an index");
   EXPECT_EQ(violation_of([](Builder& b, Value) { b.append(Op::for_loop).hi = Affine::of(Value{50}); }),

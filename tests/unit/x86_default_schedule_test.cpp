@@ -5,6 +5,7 @@
 
 #include "jit/build_linear.h"
 #include "jit/compile.h"
+#include "jit/default_schedule.h"
 #include "targets/targets.h"
 
 namespace tilejit {

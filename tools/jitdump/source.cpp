@@ -11,6 +11,7 @@
 #include "ir/parse.h"
 #include "ir/verify.h"
 #include "jit/build_linear.h"
+#include "jit/default_schedule.h"
 #include "jit/problem.h"
 #include "jit/schedule.h"
 #include "targets/targets.h"

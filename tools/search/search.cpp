@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "jit/candidates.h"
+#include "jit/default_schedule.h"
 
 namespace tilejit::search {
 namespace {

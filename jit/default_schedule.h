@@ -1,0 +1,21 @@
+// The schedules of a layer that nobody tuned: one layout, and loops for every range of m. They follow from the shape and the
+// facts of the target's row alone.
+#pragma once
+
+#include <vector>
+
+#include "jit/problem.h"
+#include "jit/schedule.h"
+#include "targets/target.h"
+
+namespace tilejit {
+
+/// The layout a row uses for a problem when nothing is tuned.
+Layout default_layout(const Problem& problem, const TargetFacts& target);
+/// The loops for every range of m under a layout, ascending, covering 1..no_limit without holes.
+std::vector<Loops> default_loops(const Problem& problem, const Layout& layout, const TargetFacts& target);
+
+/// The default layout with its loops for m rows.
+Schedule default_schedule(const Problem& problem, int64_t m, const TargetFacts& target);
+
+}  // namespace tilejit
