@@ -129,7 +129,8 @@ class Sources {
     return distance <= caches_.l1_bytes ? bytes.l1 : distance <= caches_.l2_bytes ? bytes.l2 : bytes.memory;
   }
 
-  /// From the innermost loop outwards: of the iterations of a loop that meets the bytes again all but the first find them.
+  /// From the innermost loop outwards: of the iterations of a loop that meets the bytes again all but the first find
+  /// them.
   void add(const Access& access, LoadedBytes& loaded) const {
     const Instr& load = *access.instr;
     const Buffer& buffer = kernel_.buffer(load.buffer);

@@ -80,6 +80,8 @@ TEST(Search, FindsTheBestOfAGoodPrediction) {
   EXPECT_EQ(found->layout.panel, 96);
   EXPECT_EQ(found->layout.streams, 4);
   ASSERT_EQ(found->outcomes.size(), 2u);
+  EXPECT_EQ(found->outcomes[0].place, 1) << "the prediction was perfect";
+  EXPECT_GT(found->outcomes[0].places, 10);
   EXPECT_EQ(found->outcomes[0].tuned.loops.mr, 1);
   EXPECT_EQ(found->outcomes[0].tuned.loops.unroll, 2);
   EXPECT_EQ(found->outcomes[0].tuned.loops.prefetch, 1024);

@@ -11,8 +11,8 @@ namespace tilejit::search {
 /// The schedule without what tells variants of one register tile apart: unroll, prefetch and the rows of a task.
 Schedule tile_of(Schedule schedule);
 
-/// Best first. Times within a percent count as equal, which is less than a static model knows: of equals every register tile
-/// shows one schedule before any shows a second, in the order given.
+/// Best first. Times within a percent count as equal, which is less than a static model knows: of equals every register
+/// tile shows one schedule before any shows a second, in the order given.
 std::vector<Schedule> in_order(const std::vector<Schedule>& schedules, std::span<const double> predicted);
 
 }  // namespace tilejit::search

@@ -15,15 +15,15 @@ namespace {
 
 constexpr double never = std::numeric_limits<double>::infinity();
 
-/// Share of the bandwidth that the loops read with: where the hardware follows several streams better than one, a prefetch
-/// does so too.
+/// Share of the bandwidth that the loops read with: where the hardware follows several streams better than one, a
+/// prefetch does so too.
 double read_share(const Schedule& schedule, const TargetFacts& target) {
   if (target.prefetch_bytes == 0 || schedule.loops.prefetch > 0) return 1;
   return std::min(1.0, 0.65 + 0.05 * (schedule.layout.streams - 1));
 }
 
-/// The kernels run one after another. In each, arithmetic and memory overlap; a tenth of the shorter is assumed not to, which
-/// also orders what memory alone limits.
+/// The kernels run one after another. In each, arithmetic and memory overlap; a tenth of the shorter is assumed not to,
+/// which also orders what memory alone limits.
 double call_cycles(std::span<const CompiledKernel> program, const Schedule& schedule, const TargetFacts& target,
                    int64_t m, int threads) {
   constexpr double apart = 0.1;
