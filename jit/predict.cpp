@@ -1,5 +1,6 @@
 #include "jit/predict.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "ir/iterations.h"
@@ -43,13 +44,22 @@ std::vector<KernelPrediction> predict_kernel(const CompiledKernel& kernel, int64
   return all;
 }
 
-double predicted_cycles(std::span<const CompiledKernel> program, int64_t m) {
-  double cycles = 0;
-  for (const CompiledKernel& kernel : program) {
-    const std::vector<KernelPrediction> rows = predict_kernel(kernel, m);
-    if (!rows.empty()) cycles += rows.front().l2_cycles;
+KernelWork predict_work(const CompiledKernel& kernel, int64_t m, ir::CacheSizes caches) {
+  const Resources& resources = kernel.code.resources;
+  KernelWork work;
+  if (resources.straight.empty()) return work;
+  const std::vector<int64_t> iterations = ir::count_iterations(kernel.kernel, m);
+  const std::vector<ir::LoadedBytes> loaded = ir::find_sources(kernel.kernel, m, caches);
+  work.tasks = count_tasks(kernel.kernel, iterations);
+  work.cycles = static_cast<double>(work.tasks) * resources.straight.front().l2_cycles;
+  for (const LoopResources& loop : resources.loops) {
+    const auto position = static_cast<size_t>(loop.position);
+    const Prediction& body = loop.predictions.front();
+    const double from_l2 = (loaded[position].l2 + loaded[position].memory) / body.l2_bytes_per_cycle;
+    work.cycles += static_cast<double>(iterations[position]) * std::max(body.cycles, from_l2);
   }
-  return cycles;
+  for (size_t i = 0; i < loaded.size(); ++i) work.memory_bytes += static_cast<double>(iterations[i]) * loaded[i].memory;
+  return work;
 }
 
 }  // namespace tilejit

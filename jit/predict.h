@@ -1,13 +1,13 @@
 // Cycles of a compiled kernel by its target's static model: iterations of every loop times the cycles of one.
 //
-// What a kernel is ordered by before it is measured. Compile with LowerOptions::predict.
+// What a kernel is ordered by before it is measured (tools/search/predictor.h). Compile with LowerOptions::predict.
 #pragma once
 
 #include <cstdint>
-#include <span>
 #include <string>
 #include <vector>
 
+#include "ir/reuse.h"
 #include "jit/compile.h"
 
 namespace tilejit {
@@ -22,7 +22,14 @@ struct KernelPrediction {
 /// One for each machine that was asked for, the target's own row first; empty without predictions.
 std::vector<KernelPrediction> predict_kernel(const CompiledKernel& kernel, int64_t m);
 
-/// Of a whole program on the target's own row, one thread, data in L2. 0 without predictions.
-double predicted_cycles(std::span<const CompiledKernel> program, int64_t m);
+/// What one launch has to do on the target's own row, each load served by where its bytes are (ir/reuse.h).
+struct KernelWork {
+  double cycles = 0;        // of all tasks, one after another, as if memory were as fast as L2
+  double memory_bytes = 0;  // loaded from memory
+  int64_t tasks = 1;
+};
+
+/// Zero cycles without predictions.
+KernelWork predict_work(const CompiledKernel& kernel, int64_t m, ir::CacheSizes caches);
 
 }  // namespace tilejit

@@ -32,7 +32,8 @@ struct TargetFacts {
   bool unpacks_beside_dot = false;  // vector pipes that dot steps leave free take the unpacking (Zen: two of four)
   int64_t l1_bytes = 32 << 10;
   int64_t l2_bytes = 1 << 20;
-  std::string identity;  // everything of the row that can change a byte of code, for the cache key
+  double memory_bytes_per_cycle = 5;  // that one core reads from memory through several streams
+  std::string identity;               // everything of the row that can change a byte of code, for the cache key
 };
 
 /// One run-time argument slot of a parameter buffer, in the order of the kernel's parameter buffers.
@@ -60,7 +61,8 @@ struct Prediction {
       uses;           // groups of ports that are used, then the front end and the chain carried from the last iteration
   std::string limit;  // the busiest
   double cycles = 0;  // all data in L1
-  double l2_cycles = 0;  // all data in L2
+  double l2_cycles = 0;           // all data in L2
+  double l2_bytes_per_cycle = 0;  // that the machine reads from L2
 };
 
 /// Bytes of memory that one iteration moves; spilled registers and constants are not counted.

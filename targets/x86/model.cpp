@@ -25,28 +25,49 @@ bool is_nothing(const Inst& i, const Allocation& allocation) {
   return (i.op == VOp::mov || i.op == VOp::vmov) && allocation.number[index(i.dst)] == allocation.number[index(i.a)];
 }
 
+/// What an instruction waits for and what waits for it: places of one table of registers and spill slots.
+struct Step {
+  std::array<uint32_t, 8> reads{};
+  uint32_t read_count = 0;
+  uint32_t written = 0;
+  double latency = 0;  // of what is written
+};
+
+/// Place 0 is for what nobody reads.
+std::vector<Step> steps_of(const Core& core, std::span<const Inst> body, size_t registers,
+                           const Allocation& allocation) {
+  std::array<size_t, class_count> slots{};
+  for (size_t c = 0, next = registers + 1; c < slots.size(); next += static_cast<size_t>(allocation.slots[c++]))
+    slots[c] = next;
+  std::vector<Step> steps;
+  for (const Inst& i : body) {
+    Step& step = steps.emplace_back();
+    const auto read = [&](size_t place) { step.reads[step.read_count++] = static_cast<uint32_t>(place); };
+    for_each_read(i, [&](Reg r, bool) { read(index(r) + 1); });
+    const bool is_slot = i.mem.kind == MemKind::slot;
+    const size_t slot = is_slot ? slots[static_cast<size_t>(i.mem.slot_class)] + static_cast<size_t>(i.mem.disp) : 0;
+    if (is_slot && i.dst != Reg::none) read(slot);
+    step.written = static_cast<uint32_t>(i.dst != Reg::none ? index(i.dst) + 1 : slot);
+    step.latency = i.dst == Reg::none && is_slot ? core.forward_latency : cost_of(core, i).latency;
+  }
+  return steps;
+}
+
 /// Cycles by which repeated iterations of the body delay one another through what they read and write alone.
 double chain_cycles(const Core& core, std::span<const Inst> body, const VCode& code, const Allocation& allocation) {
-  std::vector<int> latency;
-  for (const Inst& i : body) latency.push_back(cost_of(core, i).latency);
+  const std::vector<Step> steps = steps_of(core, body, code.classes.size(), allocation);
+  size_t places = code.classes.size() + 1;
+  for (const int32_t slots : allocation.slots) places += static_cast<size_t>(slots);
+  std::vector<double> ready(places, 0);
   constexpr int rounds = 64;  // of which the first half lets short chains fall behind long ones
-  std::vector<double> ready(code.classes.size(), 0);
-  std::array<std::vector<double>, class_count> slots;
-  for (size_t c = 0; c < slots.size(); ++c) slots[c].assign(static_cast<size_t>(allocation.slots[c]), 0);
   double half = 0;
   double last = 0;
   for (int round = 0; round < rounds; ++round) {
-    for (size_t at = 0; at < body.size(); ++at) {
-      const Inst& i = body[at];
-      const bool is_slot = i.mem.kind == MemKind::slot;
+    for (const Step& step : steps) {
       double start = 0;
-      for_each_read(i, [&](Reg r, bool) { start = std::max(start, ready[index(r)]); });
-      double* const slot =
-          is_slot ? &slots[static_cast<size_t>(i.mem.slot_class)][static_cast<size_t>(i.mem.disp)] : nullptr;
-      if (is_slot && i.dst != Reg::none) start = std::max(start, *slot);
-      const double end = start + latency[at];
-      if (i.dst != Reg::none) ready[index(i.dst)] = end;
-      if (is_slot && i.dst == Reg::none) *slot = start + core.forward_latency;
+      for (uint32_t r = 0; r < step.read_count; ++r) start = std::max(start, ready[step.reads[r]]);
+      const double end = start + step.latency;
+      if (step.written != 0) ready[step.written] = end;
       last = std::max(last, end);
     }
     if (round + 1 == rounds / 2) half = last;
@@ -140,6 +161,7 @@ Prediction predict(const Core& core, std::span<const Inst> body, const VCode& co
     if (use.cycles > busiest.cycles) busiest = use;
   p.limit = busiest.name;
   p.cycles = busiest.cycles;
+  p.l2_bytes_per_cycle = core.l2_bytes_per_cycle;
   p.l2_cycles = std::max(p.cycles, static_cast<double>(loaded_bytes(traffic_of(body))) / core.l2_bytes_per_cycle);
   return p;
 }

@@ -5,7 +5,9 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 #include <string>
+#include <vector>
 
 #include "targets/targets.h"
 #include "tests/support/command.h"
@@ -46,6 +48,11 @@ TEST_F(Tune, WritesWhatLinearsFindAgain) {
   EXPECT_EQ(run.status, 0) << run.err << run.out;
   EXPECT_NE(run.err.find("schedules tuned in " + folder_ + "/tuned.txt"), std::string::npos) << run.err;
   EXPECT_NE(run.out.find("ok"), std::string::npos) << run.out;
+
+  const CommandResult dumped = run_command("jitdump", "'w4a16 m=3 n=32 k=16 a=f32' --target ref --stage schedule");
+  EXPECT_NE(dumped.out.find("// tuned in " + folder_ + "/tuned.txt\npanel="), std::string::npos) << dumped.out;
+  const CommandResult other = run_command("jitdump", "'w4a16 m=3 n=48 k=16 a=f32' --target ref --stage schedule");
+  EXPECT_NE(other.out.find("// default\npanel="), std::string::npos) << other.out;
 }
 
 TEST_F(Tune, WritesAnotherFileWhenAsked) {
@@ -82,6 +89,25 @@ TEST_F(Tune, ListsTheSpaceWithReasons) {
                             "vector registers of 32", "does not divide panel", "schedules are legal"})
     EXPECT_NE(listed.out.find(words), std::string::npos) << words;
   EXPECT_FALSE(std::filesystem::exists(folder_ + "/tuned.txt"));
+}
+
+/// The number behind ` m=16 ` of a line.
+double cycles_of(const std::string& line) { return std::stod(line.substr(line.find(" m=16 ") + 6)); }
+
+TEST_F(Tune, ListsTheOrderOfTheModel) {
+  const CommandResult listed =
+      run_command("tune", "'w4a16 n=64 k=128 a=bf16 g=32' --m 16 --target zen4 --threads 1 --list --predict");
+  ASSERT_EQ(listed.status, 0) << listed.err;
+  std::istringstream text(listed.out);
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(text, line);) lines.push_back(line);
+  ASSERT_GT(lines.size(), 100u);
+  EXPECT_NE(lines[0].find("# zen4 w4a16"), std::string::npos) << lines[0];
+  for (size_t i = 2; i < lines.size(); ++i)
+    EXPECT_LT(cycles_of(lines[i - 1]), 1.011 * cycles_of(lines[i])) << lines[i - 1] << "\n" << lines[i];
+  EXPECT_GT(cycles_of(lines.back()), 2 * cycles_of(lines[1]));
+  EXPECT_NE(listed.out.find("+ panel=64 kk=8 streams=1 mr=4 nr=64 expand=inplace kc=0 mc=0 unroll=1 prefetch=0"),
+            std::string::npos);
 }
 
 }  // namespace

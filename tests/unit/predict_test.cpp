@@ -82,7 +82,11 @@ TEST(Predict, AKernelIsItsLoopsTimesTheirIterations) {
   EXPECT_EQ(resources.loops[0].predictions[0].cycles, 3) << "one addition of latency 3 carries the sum";
   EXPECT_EQ(resources.loops[0].traffic.vector_bytes, 64);
   EXPECT_DOUBLE_EQ(rows[0].cycles, 5 * (4 * 3 + resources.straight[0].cycles));
-  EXPECT_DOUBLE_EQ(predicted_cycles(*kernels, 5), rows[0].l2_cycles);
+  const KernelWork work = predict_work(kernels->front(), 5, {.l1_bytes = 32 << 10, .l2_bytes = 1 << 20});
+  EXPECT_EQ(work.tasks, 5);
+  EXPECT_DOUBLE_EQ(work.cycles, rows[0].l2_cycles) << "L2 hands over 64 bytes in less than 3 cycles";
+  EXPECT_EQ(work.memory_bytes, 0);
+  EXPECT_EQ(predict_work(kernels->front(), 5, {.l1_bytes = 0, .l2_bytes = 0}).memory_bytes, 5 * 4 * 64);
 }
 
 TEST(Predict, NothingIsPredictedUnlessAskedFor) {
@@ -91,7 +95,7 @@ TEST(Predict, NothingIsPredictedUnlessAskedFor) {
   const auto kernels = compile(program, **find_target("zen4"), {});
   ASSERT_TRUE(kernels.ok());
   EXPECT_TRUE(predict_kernel(kernels->front(), 5).empty());
-  EXPECT_EQ(predicted_cycles(*kernels, 5), 0);
+  EXPECT_EQ(predict_work(kernels->front(), 5, {.l1_bytes = 32 << 10, .l2_bytes = 1 << 20}).cycles, 0);
 }
 
 }  // namespace

@@ -39,7 +39,9 @@ Result<Dump> dump(Source source) {
   Dump dump;
   if (!source.problem.empty()) {
     dump.sections.push_back({"problem", "", source.problem + "\n"});
-    dump.sections.push_back({"schedule", "", source.schedule + "\n"});
+    std::string schedule = fmt::format("// {}\n{}\n", source.origin, source.schedule);
+    for (const std::string& remark : source.remarks) schedule += fmt::format("// {}\n", remark);
+    dump.sections.push_back({"schedule", "", schedule});
   }
   // The target's stages come kernel by kernel, in the order of the program.
   size_t kernel = 0;

@@ -45,7 +45,8 @@ std::string check_seed(const std::string& text) {
 
 void declare(CLI::App& app, Options& options) {
   app.add_option("problem", options.request.problem, "A problem line: \"w4a16 m=1 n=4096 k=4096 a=bf16 g=128\"");
-  app.add_option("--schedule", options.request.schedule, "A schedule line; default: the target's choice for m");
+  app.add_option("--schedule", options.request.schedule,
+                 "A schedule line; default: what a Linear uses for m, tuned or not");
   app.add_option("--target", options.request.target, "host, ref or a CPU row (--list)");
   app.add_option("--stage", options.stages, "Stages to print, or all; default: asm,resources")->delimiter(',');
   app.add_option("--from", options.request.file, "Compile this .tile file instead of a problem");
@@ -96,13 +97,10 @@ nlohmann::ordered_json sections_json(const Options& options, const Dump& dump) {
   nlohmann::ordered_json rows = nlohmann::ordered_json::array();
   for (const Section& section : dump.sections) {
     if (!is_wanted(options, section.stage)) continue;
-    nlohmann::ordered_json row{{"problem", dump.source.problem},
-                               {"target", dump.source.target->facts().name},
-                               {"schedule", dump.source.schedule},
-                               {"compile_us", dump.compile_us},
-                               {"stage", section.stage},
-                               {"kernel", section.kernel},
-                               {"text", section.text}};
+    nlohmann::ordered_json row{{"problem", dump.source.problem},   {"target", dump.source.target->facts().name},
+                               {"schedule", dump.source.schedule}, {"schedule_origin", dump.source.origin},
+                               {"compile_us", dump.compile_us},    {"stage", section.stage},
+                               {"kernel", section.kernel},         {"text", section.text}};
     if (const CompiledKernel* kernel = kernel_of(dump, section)) {
       row["resources"] = resources_json(kernel->code);
       row["predictions"] = prediction_json(*kernel, dump.source.m);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -14,6 +15,7 @@
 #include "jit/default_schedule.h"
 #include "jit/problem.h"
 #include "jit/schedule.h"
+#include "runtime/choose.h"
 #include "targets/targets.h"
 
 namespace tilejit::jitdump {
@@ -28,11 +30,15 @@ Result<Source> load_problem(const Request& request) {
   Source source;
   source.target = &target;
   source.m = request.m > 0 ? request.m : asked.m == Problem::any_m ? default_m : asked.m;
-  const Schedule schedule = request.schedule.empty() ? default_schedule(problem, source.m, target.facts())
-                                                     : TRY(parse_schedule(request.schedule));
-  TRY(legal(problem, schedule, target.facts()));
+  LinearOptions options;
+  options.schedule = request.schedule;
+  const ScheduleChoice choice = TRY(choose_schedules(problem, options, target.facts()));
+  const Schedule& schedule = *std::find_if(choice.schedules.begin(), choice.schedules.end(),
+                                           [&](const Schedule& s) { return source.m <= s.loops.m_hi; });
   source.problem = print_problem(problem);
   source.schedule = print_schedule(schedule);
+  source.origin = choice.origin;
+  source.remarks = choice.remarks;
   source.program = build_linear(problem, schedule);
   return source;
 }

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "ir/ir.h"
 #include "targets/target.h"
@@ -13,7 +14,7 @@ namespace tilejit::jitdump {
 
 struct Request {
   std::string problem;   // a problem line; empty when `file` is given
-  std::string schedule;  // a schedule line; empty: the target's default for m
+  std::string schedule;  // a schedule line; empty: what a Linear uses for m
   std::string file;      // a .tile file
   std::string target = "host";
   int64_t m = 0;  // 0: the problem's m, else 5
@@ -24,7 +25,9 @@ struct Source {
   const Target* target = nullptr;
   std::string problem;  // resolved; empty for a file
   std::string schedule;
-  ir::Program program;  // verified
+  std::string origin;                // of the schedule: "given", "default", or "tuned in FILE"
+  std::vector<std::string> remarks;  // why tuned lines were not used
+  ir::Program program;               // verified
   int64_t m = 0;
 };
 

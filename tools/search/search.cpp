@@ -9,6 +9,7 @@
 
 #include "jit/candidates.h"
 #include "jit/default_schedule.h"
+#include "tools/search/order.h"
 
 namespace tilejit::search {
 namespace {
@@ -60,15 +61,13 @@ class Search {
 
   /// In the order predicted for m; under the default layout the default's loops come first.
   std::vector<Schedule> ranked(const std::vector<Schedule>& schedules, const Layout& layout, int64_t m) const {
-    std::vector<std::pair<double, Schedule>> by_cycles;
-    by_cycles.reserve(schedules.size());
-    for (const Schedule& schedule : schedules) by_cycles.emplace_back(task_.predicted(schedule, m), schedule);
-    std::stable_sort(by_cycles.begin(), by_cycles.end(),
-                     [](const auto& a, const auto& b) { return a.first < b.first; });
-    std::vector<Schedule> order;
-    if (layout == default_layout_) order.push_back({layout, covering(default_loops_, m)});
-    for (const auto& [cycles, schedule] : by_cycles)
-      if (order.empty() || schedule != order.front()) order.push_back(schedule);
+    std::vector<double> predicted;
+    for (const Schedule& schedule : schedules) predicted.push_back(task_.predicted(schedule, m));
+    std::vector<Schedule> order = in_order(schedules, predicted);
+    if (layout != default_layout_) return order;
+    const Schedule by_default{layout, covering(default_loops_, m)};
+    order.erase(std::remove(order.begin(), order.end(), by_default), order.end());
+    order.insert(order.begin(), by_default);
     return order;
   }
 
@@ -92,6 +91,7 @@ class Search {
       std::vector<double> predicted;
       for (const LayoutSpace& space : spaces) predicted.push_back(best_predicted(space.schedules[i], task_.m[i]));
       const double best = *std::min_element(predicted.begin(), predicted.end());
+      if (best == unmeasured) continue;
       for (size_t s = 0; s < spaces.size(); ++s) spaces[s].regret += predicted[s] / best - 1;
     }
     std::stable_sort(spaces.begin(), spaces.end(), [&](const LayoutSpace& a, const LayoutSpace& b) {
@@ -240,6 +240,7 @@ class Search {
       const double by_default = contest.entries()[2 * i + 1].median();
       found.outcomes.push_back(
           {.m = task_.m[i], .tuned = chosen[i], .tuned_seconds = tuned, .default_seconds = by_default});
+      place(found.outcomes.back());
       gain += by_default / tuned - 1;
       loops.push_back(chosen[i].loops);
     }
@@ -249,6 +250,16 @@ class Search {
     found.layout = default_layout_;
     found.loops = default_loops_;
     return found;
+  }
+
+  /// Where the prediction had put it.
+  void place(Outcome& outcome) const {
+    const double chosen = task_.predicted(outcome.tuned, outcome.m);
+    const std::vector<Schedule> all = legal_schedules(outcome.tuned.layout);
+    outcome.places = static_cast<int64_t>(all.size());
+    outcome.place = 1 + std::count_if(all.begin(), all.end(), [&](const Schedule& schedule) {
+                      return task_.predicted(schedule, outcome.m) < chosen;
+                    });
   }
 
   const Task& task_;

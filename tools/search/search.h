@@ -33,6 +33,8 @@ struct Outcome {
   Schedule tuned;
   double tuned_seconds = 0;
   double default_seconds = 0;
+  int64_t place = 1;  // of the chosen one in the order predicted for its layout and m; equals share the first place
+  int64_t places = 1;
 };
 
 struct Found {

@@ -14,7 +14,8 @@
 #include "targets/targets.h"
 #include "tools/report/exit_status.h"
 #include "tools/report/table.h"
-#include "tools/search/estimate.h"
+#include "tools/search/order.h"
+#include "tools/search/predictor.h"
 #include "tools/search/search.h"
 #include "tools/tune/progress.h"
 #include "tools/tune/request.h"
@@ -24,6 +25,7 @@ namespace tilejit::tune {
 namespace {
 
 constexpr const char* tool = "tune";
+constexpr double predictions_share = 0.15;  // of the budget, at most
 
 struct Options {
   std::vector<std::string> problems;
@@ -33,6 +35,7 @@ struct Options {
   int threads = 0;
   std::string out;
   bool list = false;
+  bool predict = false;
 };
 
 void declare(CLI::App& app, Options& options) {
@@ -46,7 +49,11 @@ void declare(CLI::App& app, Options& options) {
       ->check(CLI::Range(1e-3, 1e6));
   app.add_option("--threads", options.threads, "Threads of each call; default: OpenMP's")->check(CLI::Range(0, 1024));
   app.add_option("--out", options.out, "File to write instead of the user's store (README: Tuning)");
-  app.add_flag("--list", options.list, "Print the space of schedules, each legal or with the reasons why not");
+  CLI::Option* list =
+      app.add_flag("--list", options.list, "Print the space of schedules, each legal or with the reasons why not");
+  app.add_flag("--predict", options.predict,
+               "With --list: the legal schedules alone, in the order predicted, with the cycles of a call for each m")
+      ->needs(list);
 }
 
 /// A `+` and each legal schedule, a `-` and each other with its reasons.
@@ -66,6 +73,33 @@ void print_space(const Group& group, const TargetFacts& target) {
   fmt::print("# {} of {} schedules are legal\n", legal_ones, all);
 }
 
+std::vector<Schedule> legal_schedules(const Group& group, const TargetFacts& target) {
+  std::vector<Schedule> schedules;
+  for (const Layout& layout : candidate_layouts(group.problem, target))
+    for (const Candidate& candidate : candidates(group.problem, layout, target))
+      if (candidate.verdict) schedules.push_back(candidate.schedule);
+  return schedules;
+}
+
+/// Each legal schedule and its cycles, by the regret summed over m.
+void print_order(const Group& group, const Target& target, int threads) {
+  const std::vector<Schedule> schedules = legal_schedules(group, target.facts());
+  search::Predictor predictor(group.problem, target, group.m, threads);
+  predictor.predict(schedules, [] { return true; });
+  std::vector<double> regrets(schedules.size(), 0);
+  for (const int64_t m : group.m) {
+    double best = predictor.cycles(schedules.front(), m);
+    for (const Schedule& schedule : schedules) best = std::min(best, predictor.cycles(schedule, m));
+    for (size_t i = 0; i < schedules.size(); ++i) regrets[i] += predictor.cycles(schedules[i], m) / best;
+  }
+  fmt::print("# {}, predicted cycles of a call on {} threads\n", group.key, threads);
+  for (const Schedule& schedule : search::in_order(schedules, regrets)) {
+    fmt::print("+ {} #", print_schedule(schedule));
+    for (const int64_t m : group.m) fmt::print(" m={} {:.0f}", m, predictor.cycles(schedule, m));
+    fmt::print("\n");
+  }
+}
+
 /// The file that will be written, which must be readable now and not after the measurements.
 Result<std::string> output_path(const Options& options) {
   const std::string path = options.out.empty() ? TRY(tuned_store_path()) : options.out;
@@ -76,13 +110,14 @@ Result<std::string> output_path(const Options& options) {
 
 void print_found(const Group& group, const search::Found& found) {
   report::Table table;
-  for (const char* title : {"m", "default us", "tuned us", "gain"}) table.add_column(title, report::Align::right);
+  for (const char* title : {"m", "default us", "tuned us", "gain", "predicted place"})
+    table.add_column(title, report::Align::right);
   table.add_column("schedule", report::Align::left);
   for (const search::Outcome& outcome : found.outcomes)
     table.add_row({std::to_string(outcome.m), fmt::format("{:.2f}", outcome.default_seconds * 1e6),
                    fmt::format("{:.2f}", outcome.tuned_seconds * 1e6),
                    fmt::format("{:.3f}x", outcome.default_seconds / outcome.tuned_seconds),
-                   print_schedule(outcome.tuned)});
+                   fmt::format("{} of {}", outcome.place, outcome.places), print_schedule(outcome.tuned)});
   fmt::print("{}\n{}{} samples; {}\n\n", group.key, table.text(), found.measured,
              found.is_default ? "nothing was faster over all m: the default is kept" : "the tuned schedules are kept");
 }
@@ -94,31 +129,36 @@ Result<search::Found> tune_group(const Group& group, const Target& target, int t
       .measure = [&](const Schedule& schedule, int64_t m) { return stopwatch.measure(schedule, m); },
       .keep = [&](const std::vector<Layout>& layouts) { return stopwatch.keep(layouts); },
       .now = measure::now};
-  const double end = measure::now() + budget_seconds;
+  const double start = measure::now();
+  const double end = start + budget_seconds;
+  const auto tell = [&](const std::string& what) {
+    progress.show(fmt::format("{}: {}", group.key, what), end - measure::now());
+  };
+  tell("predictions");
+  search::Predictor predictor(group.problem, target, group.m, threads);
+  predictor.predict(legal_schedules(group, target.facts()),
+                    [&] { return measure::now() < start + predictions_share * budget_seconds; });
   const search::Task task{
       .problem = group.problem,
       .target = &target.facts(),
       .m = group.m,
-      .budget_seconds = budget_seconds,
-      .predicted = [&](const Schedule& schedule,
-                       int64_t m) { return search::estimate_cycles(group.problem, schedule, target.facts(), m); },
-      .progress =
-          [&](const std::string& what) {
-            progress.show(fmt::format("{}: {}", group.key, what), end - measure::now());
-          }};
+      .budget_seconds = end - measure::now(),
+      .predicted = [&](const Schedule& schedule, int64_t m) { return predictor.cycles(schedule, m); },
+      .progress = tell};
   return search::search(task, machine);
 }
 
 Result<int> tune(const Options& options) {
   const Target& target = *TRY(find_target(options.target));
   const std::vector<Group> groups = TRY(group_problems(options.problems, options.m, target.facts()));
+  const int threads = TRY(thread_count({.max_threads = options.threads, .parallel_for = {}}));
   if (options.list) {
-    for (const Group& group : groups) print_space(group, target.facts());
+    for (const Group& group : groups)
+      options.predict ? print_order(group, target, threads) : print_space(group, target.facts());
     return report::exit_ok;
   }
   TRY(target.can_execute());
   const std::string path = TRY(output_path(options));
-  const int threads = TRY(thread_count({.max_threads = options.threads, .parallel_for = {}}));
   fmt::print("{}\ntarget {}, {} threads, {} s\n\n", measure::to_line(measure::inspect_machine()), target.facts().name,
              threads, options.budget_seconds);
   const double end = measure::now() + options.budget_seconds;
