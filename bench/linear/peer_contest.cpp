@@ -64,7 +64,9 @@ void PeerContestant::prepare_entry(Entry& entry, peers::PeerReference& reference
 }
 
 Result<void> PeerContestant::prepare(peers::PeerReference& reference) {
-  for (peers::PeerCall& call : TRY(layer_->calls(*a_, threads_)))
+  peers::PeerCalls prepared = TRY(layer_->calls(*a_, threads_));
+  reason_ = prepared.reason;
+  for (peers::PeerCall& call : prepared.calls)
     entries_.push_back({.call = std::move(call), .verdict = {}, .failure = {}, .samples = {}});
   layer_->use_threads(threads_);
   is_sampled_ = reference.is_sampled();
@@ -105,7 +107,7 @@ std::vector<report::Row> PeerContestant::results(const measure::RoofTable& roofs
     best = &entry;
     time = summary;
   }
-  if (entries_.empty()) return {no_peer_row(ours, layer_->name, "unsupported: no such multiplication, or no fast one")};
+  if (entries_.empty()) return {no_peer_row(ours, layer_->name, "unsupported: " + reason_)};
   if (best == nullptr) return rows;
   report::Row row = row_of(*best, ours);
   const auto bytes = static_cast<double>(copies_->layers.front().info().information_bytes);

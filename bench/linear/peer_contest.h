@@ -64,6 +64,7 @@ class PeerContestant {
   bool is_sampled_ = false;
   std::vector<std::byte> out_;
   std::vector<Entry> entries_;
+  std::string reason_;  // why there are none
 };
 
 /// A row for a problem that no library runs.

@@ -188,13 +188,16 @@ void run_kind(Kind kind, Type out, const Matrices& x, dlp_metadata_t* metadata) 
   }
 }
 
-Result<std::vector<PeerCall>> make_calls(const std::shared_ptr<Layer>& layer, const PlainActivations& a) {
+Result<PeerCalls> make_calls(const std::shared_ptr<Layer>& layer, const PlainActivations& a) {
   const Problem& problem = layer->weights->problem;
-  std::vector<PeerCall> calls;
+  PeerCalls all{.calls = {}, .reason = "no such multiplication"};
   for (const Kind kind : kinds_of(problem)) {
     const Row& row = rows[static_cast<size_t>(kind)];
     const auto copies = TRY(pack(*layer, kind));
-    if (!copies) continue;
+    if (!copies) {
+      all.reason = "this CPU lacks AVX512_BF16 or AVX512_VNNI";
+      continue;
+    }
     const auto run = [=, &a, &problem](int64_t copy, void* out) {
       Metadata metadata;
       fill(metadata, problem, kind, copies->part(copy, 1), copies->part(copy, 2));
@@ -202,14 +205,14 @@ Result<std::vector<PeerCall>> make_calls(const std::shared_ptr<Layer>& layer, co
       return metadata.all.error_hndl.error_code == DLP_CLSC_SUCCESS;
     };
     const bool rounds_weights = kind == Kind::bf16_s4 || kind == Kind::bf16_u4;
-    calls.push_back({.configuration = row.name,
-                     .a = row.a,
-                     .out = problem.out,
-                     .rel_l2_limit = rounding_of(problem.out) + (rounds_weights ? rounding_of(Type::bf16) : 0),
-                     .copies = copies->count(),
-                     .run = run});
+    all.calls.push_back({.configuration = row.name,
+                         .a = row.a,
+                         .out = problem.out,
+                         .rel_l2_limit = rounding_of(problem.out) + (rounds_weights ? rounding_of(Type::bf16) : 0),
+                         .copies = copies->count(),
+                         .run = run});
   }
-  return calls;
+  return all;
 }
 
 }  // namespace

@@ -74,18 +74,26 @@ std::vector<Kind> kinds_of(const Problem& problem) {
           {Form::u8, DataType::u8, weights, DataType::f32, zeros}};
 }
 
-/// The weights as they are before oneDNN reorders them: [k][n].
-std::vector<std::byte> plain_bytes(const PlainWeights& weights, DataType type) {
+/// What oneDNN reorders: [k][n], weights of 4 bits as floats (it packs no nibbles from bytes or nibbles).
+struct PlainBytes {
+  DataType type;
+  std::vector<std::byte> data;
+};
+
+PlainBytes plain_bytes(const PlainWeights& weights, DataType type) {
   const auto bytes = [](const auto& values) {
     const auto span = std::as_bytes(std::span(values));
     return std::vector<std::byte>(span.begin(), span.end());
   };
   switch (type) {
-    case DataType::u4: return unsigned_nibbles(weights);
-    case DataType::s4: return signed_nibbles(weights);
-    case DataType::u8: return bytes(weights.u);
-    case DataType::s8: return bytes(signed_bytes(weights));
-    default: return as_type(weights.values, weights.problem.a);
+    case DataType::u4: return {DataType::f32, bytes(std::vector<float>(weights.u.begin(), weights.u.end()))};
+    case DataType::s4: {
+      const std::vector<int8_t> integers = signed_bytes(weights);
+      return {DataType::f32, bytes(std::vector<float>(integers.begin(), integers.end()))};
+    }
+    case DataType::u8: return {DataType::u8, bytes(weights.u)};
+    case DataType::s8: return {DataType::s8, bytes(signed_bytes(weights))};
+    default: return {type, as_type(weights.values, weights.problem.a)};
   }
 }
 
@@ -113,8 +121,8 @@ dnnl::primitive_attr attributes(const Problem& problem, const Kind& kind) {
 
 std::vector<std::byte> reordered(Layer& layer, const Kind& kind, const dnnl::memory::desc& wanted) {
   const Problem& problem = layer.weights->problem;
-  std::vector<std::byte> plain = plain_bytes(*layer.weights, kind.weights);
-  dnnl::memory from({{problem.k, problem.n}, kind.weights, Tag::ab}, layer.engine, plain.data());
+  PlainBytes plain = plain_bytes(*layer.weights, kind.weights);
+  dnnl::memory from({{problem.k, problem.n}, plain.type, Tag::ab}, layer.engine, plain.data.data());
   std::vector<std::byte> packed(wanted.get_size());
   dnnl::memory to(wanted, layer.engine, packed.data());
   dnnl::reorder(from, to).execute(layer.stream, from, to);
@@ -203,18 +211,16 @@ Result<std::optional<PeerCall>> make_call(const std::shared_ptr<Layer>& layer, c
        .run = run});
 }
 
-Result<std::vector<PeerCall>> make_calls(const std::shared_ptr<Layer>& layer, const PlainActivations& a) {
-  std::vector<PeerCall> calls;
+Result<PeerCalls> make_calls(const std::shared_ptr<Layer>& layer, const PlainActivations& a) {
+  PeerCalls all{.calls = {}, .reason = "only reference code, or none"};
   for (const Kind& kind : kinds_of(layer->weights->problem))
     for (const Layout& layout : layouts) {
       try {
         auto call = TRY(make_call(layer, kind, layout, a));
-        if (call) calls.push_back(std::move(*call));
-      } catch (const dnnl::error&) {
-        continue;  // no such multiplication or no such layout
-      }
+        if (call) all.calls.push_back(std::move(*call));
+      } catch (const dnnl::error& error) { all.reason = error.message; }
     }
-  return calls;
+  return all;
 }
 
 }  // namespace

@@ -64,9 +64,9 @@ std::string version() {
 
 PeerLayer open_openblas(const PlainWeights& weights) {
   const auto layer = std::make_shared<Layer>(Layer{&weights, {}});
-  const auto calls = [layer](const PlainActivations& a, int) -> Result<std::vector<PeerCall>> {
-    std::vector<PeerCall> all;
-    for (const Order order : {Order::k_n, Order::n_k}) all.push_back(TRY(make_call(*layer, a, order)));
+  const auto calls = [layer](const PlainActivations& a, int) -> Result<PeerCalls> {
+    PeerCalls all;
+    for (const Order order : {Order::k_n, Order::n_k}) all.calls.push_back(TRY(make_call(*layer, a, order)));
     return all;
   };
   return {.name = version(), .calls = calls, .use_threads = [](int threads) { openblas_set_num_threads(threads); }};

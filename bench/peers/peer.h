@@ -44,12 +44,16 @@ struct PeerCall {
   std::function<bool(int64_t copy, void* out)> run;
 };
 
+struct PeerCalls {
+  std::vector<PeerCall> calls;
+  std::string reason;  // why there are none
+};
+
 /// A library that holds the weights of one layer.
 struct PeerLayer {
   std::string name;  // with its version
-  /// The configurations for these rows, none where the library has no such multiplication. The activations and the layer
-  /// outlive them. Before the calls are run, use_threads(threads).
-  std::function<Result<std::vector<PeerCall>>(const PlainActivations& a, int threads)> calls;
+  /// The configurations for these rows. The activations and the layer outlive them. Before one is run, use_threads(threads).
+  std::function<Result<PeerCalls>(const PlainActivations& a, int threads)> calls;
   std::function<void(int threads)> use_threads;
 };
 

@@ -119,7 +119,7 @@ int run_peers(const std::string& line, int64_t m) {
       continue;
     }
     opened.use_threads(1);
-    for (const PeerCall& call : *calls) {
+    for (const PeerCall& call : calls->calls) {
       std::vector<std::byte> out(static_cast<size_t>(m * layer.problem.n * 4), std::byte{0xff});
       if (!call.run(call.copies - 1, out.data())) continue;
       const Verdict verdict = reference.compare(call, out.data());
