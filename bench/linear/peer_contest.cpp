@@ -27,7 +27,8 @@ std::unique_ptr<PeerLayers> open_peers(const Copies& copies) {
   opened->weights = peers::plain_weights(copies.problem, copies.first);
   const std::vector<peers::PeerLibrary> libraries = peers::peer_libraries();
   for (const peers::PeerLibrary& library : libraries) opened->layers.push_back(library.open(opened->weights));
-  if (libraries.empty()) opened->reason = "no peer library was found when tilejit was built (README: Measured)";
+  if (libraries.empty())
+    opened->reason = "no peer library was found when tilejit was built (README: Against other libraries)";
   return opened;
 }
 
