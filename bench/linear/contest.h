@@ -24,6 +24,7 @@ struct Options {
   std::string target = "host";
   int repetitions = 7;
   bool roofs = false;
+  bool peers = false;
   bool model = false;
   bool json = false;
 };
@@ -46,6 +47,8 @@ class Contestant {
   Result<void> prepare();
   /// Seconds of one call, as one more sample.
   Result<void> measure();
+  const report::Matrix& activations() const { return inputs_.a; }
+  int threads() const { return threads_.max_threads; }
   /// The row, with the check of what was timed.
   Result<report::Row> result(const measure::RoofTable& roofs) const;
 

@@ -3,11 +3,15 @@
 
 #include <CLI/CLI.hpp>
 #include <deque>
+#include <memory>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "bench/linear/contest.h"
 #include "bench/linear/model.h"
+#include "bench/linear/peer_contest.h"
 #include "bench/measure/machine.h"
 #include "bench/measure/roof_table.h"
 #include "tools/report/exit_status.h"
@@ -19,6 +23,8 @@ namespace {
 constexpr const char* tool = "bench_linear";
 constexpr std::string_view columns[] = {"problem", "threads", "compile us", "time us", "spread", "GB/s",    "GFLOP/s",
                                         "roof",    "share",   "of read",    "rel_l2",  "ok",     "schedule"};
+constexpr std::string_view peer_columns[] = {"problem", "threads", "peer",  "time us", "of ours", "spread", "GB/s",
+                                             "GFLOP/s", "roof",    "share", "of read", "rel_l2",  "ok",     "schedule"};
 
 void declare(CLI::App& app, Options& options) {
   app.add_option("problem", options.problems, "Problem lines; --model has some of its own");
@@ -32,11 +38,30 @@ void declare(CLI::App& app, Options& options) {
   app.add_option("--target", options.target, "host or a CPU row");
   app.add_option("--repetitions", options.repetitions, "Samples of each contestant")->check(CLI::Range(1, 1000));
   app.add_flag("--roofs", options.roofs, "Print every roof");
+  app.add_flag("--peers", options.peers, "Other libraries on the same operands, in turns (those found by CMake)");
   app.add_flag("--model", options.model, "The static model's cycles against measured ones");
   app.add_flag("--json", options.json, "One array of objects instead of a table");
 }
 
-/// One problem's contestants, in turns with each other and with the roofs.
+/// The peers of one of our contestants.
+struct Rivals {
+  std::unique_ptr<peers::PlainActivations> a;
+  std::vector<PeerContestant> contestants;
+};
+
+Result<Rivals> make_rivals(const Copies& copies, const PeerLayers& opened, const Contestant& ours) {
+  Rivals rivals;
+  if (!opened.reason.empty()) return rivals;
+  rivals.a = std::make_unique<peers::PlainActivations>(peers::plain_activations(copies.problem, ours.activations()));
+  peers::PeerReference reference(opened.weights, *rivals.a);
+  for (const peers::PeerLayer& layer : opened.layers) {
+    rivals.contestants.emplace_back(copies, layer, *rivals.a, ours.threads());
+    TRY(rivals.contestants.back().prepare(reference));
+  }
+  return rivals;
+}
+
+/// One problem's contestants, in turns with each other, with their peers and with the roofs.
 Result<void> contest(const std::string& line, const Options& options, measure::RoofTable& roofs,
                      std::vector<report::Row>& rows) {
   const Problem asked = TRY(parse_problem(line));
@@ -45,20 +70,35 @@ Result<void> contest(const std::string& line, const Options& options, measure::R
   std::vector<std::string> schedules = options.schedules;
   if (schedules.empty()) schedules.emplace_back();
   std::deque<Copies> copies;
+  std::unique_ptr<PeerLayers> opened;
   std::vector<Contestant> contestants;
+  std::vector<Rivals> rivals;  // of each contestant; peers run beside the first schedule
   for (const std::string& schedule : schedules) {
     copies.push_back(TRY(make_copies(line, schedule, options)));
+    const bool has_rivals = options.peers && copies.size() == 1;
+    if (has_rivals) opened = open_peers(copies.back());
     for (const int64_t m : ms)
       for (const int threads : options.threads) {
         contestants.emplace_back(copies.back(), m, threads);
         TRY(contestants.back().prepare());
+        rivals.push_back(has_rivals ? TRY(make_rivals(copies.back(), *opened, contestants.back())) : Rivals{});
       }
   }
   for (int i = 0; i < options.repetitions; ++i) {
     roofs.measure();
-    for (Contestant& contestant : contestants) TRY(contestant.measure());
+    for (size_t c = 0; c < contestants.size(); ++c) {
+      TRY(contestants[c].measure());
+      for (PeerContestant& rival : rivals[c].contestants) rival.measure();
+    }
   }
-  for (const Contestant& contestant : contestants) rows.push_back(TRY(contestant.result(roofs)));
+  for (size_t c = 0; c < contestants.size(); ++c) {
+    const report::Row ours = TRY(contestants[c].result(roofs));
+    rows.push_back(ours);
+    const bool is_first = c < ms.size() * options.threads.size();
+    if (opened && is_first && !opened->reason.empty()) rows.push_back(no_peer_row(ours, "any", opened->reason));
+    for (const PeerContestant& rival : rivals[c].contestants)
+      for (report::Row& row : rival.results(roofs, ours)) rows.push_back(std::move(row));
+  }
   return {};
 }
 
@@ -90,9 +130,11 @@ Result<int> bench(const Options& options) {
   if (options.json) {
     fmt::print("{}", report::to_json_text(rows));
   } else {
-    fmt::print("{}\nroof buffer in huge pages: {:.0f}%; medians of {} samples\n{}",
+    const std::span<const std::string_view> titles =
+        options.peers ? peer_columns : std::span<const std::string_view>(columns);
+    fmt::print("{}\nroof buffer in huge pages: {:.0f}%; medians of {} samples\n{}{}",
                measure::to_line(measure::inspect_machine()), roofs.huge_page_share() * 100, options.repetitions,
-               report::to_table(rows, columns));
+               report::to_table(rows, titles), peer_summary(rows));
     if (options.roofs) fmt::print("\n{}", roofs_text(roofs));
   }
   return report::exit_status_of(rows);

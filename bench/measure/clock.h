@@ -22,7 +22,8 @@ Summary summarize(const std::vector<double>& samples);
 /// The sample below which `share` (0..1) of them lie; nearest rank. 0 for no samples.
 double percentile(std::vector<double> samples, double share);
 
-/// Cycles per second of this core now, by a chain of dependent additions (one a cycle on every CPU with AVX-512).
+/// Cycles per second of this core now, by a chain of dependent multiplications (three cycles each on every CPU with AVX-512;
+/// newer cores fold additions of constants).
 double measure_clock_hz();
 
 }  // namespace tilejit::measure

@@ -31,6 +31,9 @@ THIRD_PARTY = [
     (r"CLI/", r"tools/|bench/"),
     (r"gtest/|gmock/", r"tests/"),
     (r"benchmark/", r"bench/"),
+    (r"oneapi/|dnnl", r"bench/peers/onednn\."),
+    (r"aocl_dlp|classic/", r"bench/peers/aocl_dlp\."),
+    (r"cblas|openblas", r"bench/peers/openblas\."),
 ]
 MACROS = {"CHECK", "TRY"}
 LINES_HARD, LINES_SOFT, BYTES = 600, 400, 1 << 20

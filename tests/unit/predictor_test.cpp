@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "jit/candidates.h"
+#include "jit/default_schedule.h"
 #include "targets/targets.h"
 #include "tools/search/order.h"
 

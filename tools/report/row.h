@@ -24,8 +24,9 @@ struct Row {
   std::optional<std::string> device;       // native, emulated or interpreted
   std::optional<std::string> activations;  // file or random
   std::optional<int> threads;
-  std::optional<std::string> schedule;
-  std::optional<double> compile_us;  // 0: another row compiled the kernel
+  std::optional<std::string> peer;      // another library, with its version; absent: tilejit
+  std::optional<std::string> schedule;  // of a peer: its configuration
+  std::optional<double> compile_us;     // 0: another row compiled the kernel
   std::optional<double> time_us;
   std::optional<double> spread;  // (90th - 10th percentile) / median of the time
   std::optional<double> gbps;    // information bytes
@@ -33,6 +34,7 @@ struct Row {
   std::optional<std::string> roof;
   std::optional<double> roof_share;
   std::optional<double> read_share;  // information bytes per second, of the read roof whichever roof binds
+  std::optional<double> relative;    // a peer's time / ours
   std::optional<double> rel_l2;
   std::optional<double> sqnr_db;
   std::optional<bool> ok;
@@ -48,7 +50,7 @@ std::string to_json_text(std::span<const Row> rows);
 std::string to_table(std::span<const Row> rows, std::span<const std::string_view> titles);
 /// `12 ok, 0 failed, 3 unsupported`.
 std::string totals(std::span<const Row> rows);
-/// 1 when any row's ok is false.
+/// 1 when the ok of any row that is not a peer's is false.
 int exit_status_of(std::span<const Row> rows);
 
 }  // namespace tilejit::report

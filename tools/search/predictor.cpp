@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "jit/build_linear.h"
+#include "jit/default_schedule.h"
 #include "jit/predict.h"
 #include "runtime/threads.h"
 #include "tools/search/order.h"
