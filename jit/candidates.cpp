@@ -2,33 +2,27 @@
 
 #include <algorithm>
 
+#include "jit/default_schedule.h"
+
 namespace tilejit {
 namespace {
 
 // Widths in vectors of the target; a register tile is at most as wide as its panel.
 constexpr int panel_vectors[] = {1, 2, 3, 4, 6, 8, 12, 16};
-constexpr int tile_vectors[] = {1, 2, 3, 4, 6, 8, 12, 16};
+constexpr int tile_widths[] = {1, 2, 3, 4, 6, 8, 12, 16};
 constexpr int stream_counts[] = {1, 2, 4, 8};
 constexpr int tile_rows[] = {1, 2, 3, 4, 5, 6, 8, 10, 12, 14};
-// expand=inplace. Rows of a task are rounded up to whole tiles, 0: all of m.
 constexpr int unrolls[] = {1, 2, 4};
+// expand=inplace with all of k. Rows of a task are rounded up to whole tiles, 0: all of m.
 constexpr int prefetch_bytes[] = {0, 1024, 4096};
 constexpr int task_rows[] = {0, 64};
-// expand=panel: the expanded block as a share of L2 (0: all of k), and the rows that use it, rounded up to whole tiles.
-constexpr int block_shares[] = {0, 8, 4, 2};
+// k in blocks: a block as a share of L2 (0: all of k), and the rows that use it, rounded up to whole tiles.
+constexpr int block_shares[] = {0, 32, 8, 4, 2};
 constexpr int block_rows[] = {64, 256, 1024};
+// Register tiles that share the prefetch of the next block or panel.
+constexpr int spreads[] = {4, 16};
 
 int64_t round_up(int64_t value, int64_t unit) { return (value + unit - 1) / unit * unit; }
-
-/// k of an expanded block that fills 1/share of L2; 0 where that is all of k.
-int block_k(const Problem& problem, const Layout& layout, const TargetFacts& target, int share) {
-  if (share == 0) return 0;
-  constexpr int64_t unit = 128;  // of what every dot takes
-  const int64_t element = problem.has_integer_dot() ? 1 : problem.dot == Dot::bf16 ? 2 : 4;
-  const int64_t row_bytes = int64_t{layout.panel} * layout.streams * element;
-  const int64_t k = std::max(target.l2_bytes / share / row_bytes / unit * unit, unit);
-  return k >= problem.k ? 0 : static_cast<int>(k);
-}
 
 class Space {
  public:
@@ -37,7 +31,7 @@ class Space {
 
   std::vector<Candidate> all() {
     for (const int rows : tile_rows)
-      for (const int columns : tile_vectors) {
+      for (const int columns : tile_widths) {
         if (columns * target_.lanes > layout_.panel) break;
         Loops loops;
         loops.mr = rows;
@@ -45,6 +39,7 @@ class Space {
         add_inplace(loops);
         add_panel(loops);
       }
+    for (const Loops& loops : default_loops(problem_, layout_, target_)) add_missing(loops);
     return std::move(candidates_);
   }
 
@@ -54,28 +49,60 @@ class Space {
     loops.expand = Expand::inplace;
     for (int split = 0; split <= (problem_.ks > 1 ? 1 : 0); ++split)
       for (const int rows : task_rows)
-        for (const int unroll : unrolls)
+        for (const int unroll : unrolls) {
+          loops.split = split;
+          loops.mc = static_cast<int>(round_up(rows, loops.mr));
+          loops.unroll = unroll;
           for (const int bytes : prefetch_bytes) {
-            loops.split = split;
-            loops.mc = static_cast<int>(round_up(rows, loops.mr));
-            loops.unroll = unroll;
             loops.prefetch = bytes;
             add(loops);
           }
+          add_next_block(loops);
+        }
+    loops.split = 0;
+    add_blocked(loops, bits_of(problem_.weight_type()));
   }
 
   void add_panel(Loops loops) {
     loops.expand = Expand::panel;
+    add_blocked(loops, bits_of(problem_.unpacked_type()));
+  }
+
+  void add_blocked(Loops loops, int64_t weight_bits) {
     std::vector<int> depths;  // shares of a short k coincide
     for (const int share : block_shares) {
-      loops.kc = block_k(problem_, layout_, target_, share);
-      if (std::find(depths.begin(), depths.end(), loops.kc) != depths.end()) continue;
+      loops.kc = share == 0 ? 0 : block_k(problem_, layout_, weight_bits, target_.l2_bytes / share);
+      const bool is_whole_k = loops.kc == 0 && loops.expand == Expand::inplace;
+      if (is_whole_k || std::find(depths.begin(), depths.end(), loops.kc) != depths.end()) continue;
       depths.push_back(loops.kc);
       for (const int rows : block_rows) {
         loops.mc = static_cast<int>(round_up(rows, loops.mr));
+        loops.unroll = 1;
+        loops.prefetch = 0;
+        loops.spread = 1;
         add(loops);
+        loops.unroll = 4;
+        add_next_block(loops);
       }
     }
+  }
+
+  /// The prefetch of the next block or panel, shared by several register tiles.
+  void add_next_block(Loops loops) {
+    loops.prefetch = next_block_bytes(problem_, layout_, loops.kc);
+    for (const int spread : spreads) {
+      loops.spread = spread;
+      add(loops);
+    }
+  }
+
+  /// For every m, where the tables above do not have it.
+  void add_missing(Loops loops) {
+    loops.m_lo = 1;
+    loops.m_hi = Loops::no_limit;
+    const bool found = std::any_of(candidates_.begin(), candidates_.end(),
+                                   [&](const Candidate& c) { return c.schedule.loops == loops; });
+    if (!found) add(loops);
   }
 
   void add(const Loops& loops) {

@@ -10,7 +10,7 @@ namespace {
 constexpr int tile_vectors = 4;  // columns of a register tile of several rows: 6 rows fill 24 of 32 registers
 constexpr int most_rows_of_tile = 6;
 constexpr int64_t most_rows_of_task = 256;
-constexpr int64_t many_tiles = 16;
+constexpr int64_t many_tiles = 16;  // each asks for a line of four unrolled words of 256 bytes
 
 int64_t round_up(int64_t value, int64_t unit) { return (value + unit - 1) / unit * unit; }
 
@@ -19,12 +19,6 @@ int unpacking_registers(const Problem& problem) {
   if (problem.is_cheap_to_unpack()) return 0;
   if (problem.has_integer_dot()) return 1;
   return problem.zp == ZeroDomain::integer ? 2 : problem.dot == Dot::bf16 ? 0 : 1;
-}
-
-/// From the packed words of a block to those that the task, or the next one, uses after it.
-int next_block_bytes(const Problem& problem, const Layout& layout, int kc) {
-  const int64_t k = kc != 0 ? kc : packed_shape(problem, layout).padded_k * layout.streams;
-  return static_cast<int>(std::min<int64_t>(k * layout.panel * bits_of(problem.weight_type()) / 8, 1 << 24));
 }
 
 class Defaults {
@@ -89,10 +83,12 @@ class Defaults {
     Loops loops;
     loops.mr = mr;
     loops.nr = nr;
-    if (target_.prefetch_bytes != 0)
-      loops.prefetch = m_hi > mr ? next_block_bytes(problem_, layout_, 0) : target_.prefetch_bytes;
     loops.m_lo = m_lo;
     loops.m_hi = m_hi;
+    if (m_hi > mr)
+      ask_for_next_block(loops);
+    else
+      loops.prefetch = target_.prefetch_bytes;
     ranges_.push_back(loops);
   }
 
@@ -101,12 +97,19 @@ class Defaults {
     loops.expand = Expand::panel;
     loops.nr = shared_columns();
     loops.mr = mr;
-    loops.kc = block_k(problem_.has_integer_dot() ? 8 : problem_.dot == Dot::bf16 ? 16 : 32);
+    loops.kc = block_k(problem_, layout_, bits_of(problem_.unpacked_type()), target_.l2_bytes / 4);
     loops.mc = static_cast<int>(round_up(std::min(m_hi, most_rows_of_task), mr));
-    if (target_.prefetch_bytes != 0) loops.prefetch = next_block_bytes(problem_, layout_, loops.kc);
     loops.m_lo = m_lo;
     loops.m_hi = m_hi;
+    ask_for_next_block(loops);
     ranges_.push_back(loops);
+  }
+
+  void ask_for_next_block(Loops& loops) const {
+    if (target_.prefetch_bytes == 0) return;
+    loops.prefetch = next_block_bytes(problem_, layout_, loops.kc);
+    const int64_t rows = loops.mc > 0 ? std::min<int64_t>(loops.m_lo, loops.mc) : loops.m_lo;
+    loops.spread = static_cast<int>((rows + loops.mr - 1) / loops.mr);
   }
 
   void add_shared(int64_t m_lo, int64_t m_hi, int mr, int64_t tiles) {
@@ -132,24 +135,17 @@ class Defaults {
     if (inplace) {
       last.mc = task_rows(mr);
       cut_k(last);
+      ask_for_next_block(last);
     }
     if (target_.prefetch_bytes != 0) last.unroll = 4;
-  }
-
-  /// k of a block whose weights, read once per register tile of rows, take a quarter of L2; 0 where that is all of k.
-  int block_k(int64_t weight_bits) const {
-    const int64_t bits = weight_bits * layout_.panel * layout_.streams;
-    const int64_t kc = std::max<int64_t>(target_.l2_bytes / 4 * 8 / bits / 128 * 128, 128);
-    return static_cast<int>(kc >= problem_.k ? 0 : kc);
   }
 
   /// Packed panels that leave L2 no room for activations are used in blocks of k.
   void cut_k(Loops& loops) const {
     const int64_t bits = bits_of(problem_.weight_type());
     if (problem_.k * layout_.panel * layout_.streams * bits / 8 <= target_.l2_bytes / 2) return;
-    loops.kc = block_k(bits);
+    loops.kc = block_k(problem_, layout_, bits, target_.l2_bytes / 4);
     if (loops.mc == 0) loops.mc = static_cast<int>(round_up(most_rows_of_task, loops.mr));
-    if (loops.prefetch != 0) loops.prefetch = next_block_bytes(problem_, layout_, loops.kc);
   }
 
   /// Rows of a task where panels alone are too few to share: 0 for all of m.
@@ -163,11 +159,25 @@ class Defaults {
   const Problem& problem_;
   const Layout& layout_;
   const TargetFacts& target_;
-  int panel_vectors_;
   std::vector<Loops> ranges_;
 };
 
 }  // namespace
+
+int block_k(const Problem& problem, const Layout& layout, int64_t weight_bits, int64_t bytes) {
+  constexpr int64_t unit = 128;  // of what every dot takes
+  const int64_t most = bytes * 8 / (weight_bits * layout.panel * layout.streams) / unit;
+  const int64_t units = (problem.k + unit - 1) / unit;
+  if (most >= units) return 0;
+  for (int64_t size = std::max<int64_t>(most, 1); size > most / 2; --size)
+    if (units % size == 0) return static_cast<int>(size * unit);
+  return static_cast<int>(std::max<int64_t>(most, 1) * unit);
+}
+
+int next_block_bytes(const Problem& problem, const Layout& layout, int kc) {
+  const int64_t k = kc != 0 ? kc : packed_shape(problem, layout).padded_k * layout.streams;
+  return static_cast<int>(std::min<int64_t>(k * layout.panel * bits_of(problem.weight_type()) / 8, 1 << 24));
+}
 
 Layout default_layout(const Problem& problem, const TargetFacts& target) {
   Layout layout;
@@ -176,8 +186,8 @@ Layout default_layout(const Problem& problem, const TargetFacts& target) {
   const int64_t columns = std::min(round_up(problem.n, target.lanes), int64_t{tile_vectors} * target.lanes);
   layout.streams = problem.has(Epilogue::swiglu) ? 2 : 1;
   layout.panel = static_cast<int>(round_up(columns / layout.streams, target.lanes));
-  // Measured on Sapphire Rapids: a second stream of 4-bit weights gives m = 1 five hundredths of the bandwidth; w4a8 is near it
-  // with one, and then the tiles of few rows have whole panels.
+  // Measured on Sapphire Rapids at m = 1: a second stream of w4a16 adds 5 % of the read bandwidth. w4a8 gains 2 %; with one
+  // stream its tiles of few rows hold whole panels.
   constexpr int64_t enough_panels = 32;
   const bool streams_more = target.prefetch_bytes != 0 && problem.scheme == Scheme::w4a16;
   if (streams_more && layout.streams == 1 && problem.n >= enough_panels * layout.panel) layout.streams = 2;

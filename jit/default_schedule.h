@@ -10,6 +10,12 @@
 
 namespace tilejit {
 
+/// The most k, of 128s, whose weights of so many bits take at most `bytes` (all streams of a panel), a divisor of k where one is
+/// near; 0: all of k fits.
+int block_k(const Problem& problem, const Layout& layout, int64_t weight_bits, int64_t bytes);
+/// In each stream, from the packed words of a block of kc (0: all of k) to those that the task, or the next one, uses after it.
+int next_block_bytes(const Problem& problem, const Layout& layout, int kc);
+
 /// The layout a row uses for a problem when nothing is tuned.
 Layout default_layout(const Problem& problem, const TargetFacts& target);
 /// The loops for every range of m under a layout, ascending, covering 1..no_limit without holes.

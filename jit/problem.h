@@ -56,6 +56,8 @@ struct Problem {
   bool quantizes_rows() const { return scheme == Scheme::w8a8 || scheme == Scheme::w4a8; }
   /// Sums are exact integers: dot=i8 and i8x2.
   bool has_integer_dot() const { return dot == Dot::i8 || dot == Dot::i8x2; }
+  /// Of a weight in a dot step: u8, bf16 or f32.
+  Type unpacked_type() const { return has_integer_dot() ? Type::u8 : dot == Dot::bf16 ? Type::bf16 : Type::f32; }
   /// Int8 digits of an activation in a dot step, each with a sum of its own.
   int digits() const { return dot == Dot::i8x2 ? 2 : 1; }
   /// Dot steps take packed weights as they lie, or widened by one op: an expanded panel would save nothing.

@@ -30,6 +30,7 @@ constexpr std::array keys = {
     Key{"split", [](Schedule& s) -> int& { return s.loops.split; }, 0, 1},
     Key{"unroll", [](Schedule& s) -> int& { return s.loops.unroll; }, 1, 16},
     Key{"prefetch", [](Schedule& s) -> int& { return s.loops.prefetch; }, 0, 1 << 24},
+    Key{"spread", [](Schedule& s) -> int& { return s.loops.spread; }, 1, 1024},
 };
 
 bool parse_integer(std::string_view text, int64_t lo, int64_t hi, int64_t& value) {
@@ -103,9 +104,10 @@ std::string print_schedule(const Schedule& s) {
   const Loops& l = s.loops;
   const std::string hi = l.m_hi == Loops::no_limit ? "*" : std::to_string(l.m_hi);
   const std::string split = l.split == 0 ? "" : fmt::format(" split={}", l.split);
-  return fmt::format("{} mr={} nr={} expand={} kc={} mc={}{} unroll={} prefetch={} rows={}..{}", print_layout(s.layout),
-                     l.mr, l.nr, l.expand == Expand::panel ? "panel" : "inplace", l.kc, l.mc, split, l.unroll,
-                     l.prefetch, l.m_lo, hi);
+  const std::string spread = l.spread == 1 ? "" : fmt::format(" spread={}", l.spread);
+  return fmt::format("{} mr={} nr={} expand={} kc={} mc={}{} unroll={} prefetch={}{} rows={}..{}",
+                     print_layout(s.layout), l.mr, l.nr, l.expand == Expand::panel ? "panel" : "inplace", l.kc, l.mc,
+                     split, l.unroll, l.prefetch, spread, l.m_lo, hi);
 }
 
 Result<void> legal(const Problem& problem, const Schedule& schedule, const TargetFacts& target) {
@@ -132,7 +134,8 @@ Result<void> legal(const Problem& problem, const Schedule& schedule, const Targe
   require(layout.streams % halves == 0,
           fmt::format("streams={}: swiglu joins pairs of streams, one of each half", layout.streams));
   if (loops.split != 0) {
-    require(!loops.is_blocked(), "split=1 needs expand=inplace and kc=0");
+    require(!loops.is_blocked(), fmt::format("split=1 with expand={} kc={}: segments as tasks need expand=inplace kc=0",
+                                             loops.expand == Expand::panel ? "panel" : "inplace", loops.kc));
     require(has_equal_segments(problem, layout),
             fmt::format("split=1 needs two or more k segments of one length, ks={}", problem.ks));
   }
@@ -142,13 +145,16 @@ Result<void> legal(const Problem& problem, const Schedule& schedule, const Targe
             fmt::format("expand=panel: {} weights are dot operands as they are packed", to_string(problem.scheme)));
   if (loops.is_blocked()) {
     const int unit = problem.dot == Dot::i8x2 ? 128 : layout.kk;
-    require(loops.kc % unit == 0, fmt::format("kc={} is not a multiple of {}", loops.kc, unit));
+    require(loops.kc % unit == 0, fmt::format("kc={} is not a multiple of {} (k of a {})", loops.kc, unit,
+                                              problem.dot == Dot::i8x2 ? "piece" : "packed word"));
     require(loops.mc > 0 && loops.mc % loops.mr == 0,
-            fmt::format("mc={} is not a positive multiple of mr={}", loops.mc, loops.mr));
+            fmt::format("mc={} is not a positive multiple of mr={}, as k in blocks (expand=panel or kc>0) needs",
+                        loops.mc, loops.mr));
     const int64_t limit = int64_t{64} << 20;
     const int64_t bytes = scratch_bytes(problem, schedule);
-    require(bytes <= limit, fmt::format("kc={} mc={} panel={} needs {} bytes of scratch, over {}", loops.kc, loops.mc,
-                                        layout.panel, bytes, limit));
+    require(bytes <= limit,
+            fmt::format("kc={} mc={} panel={} needs {} bytes of scratch, over {}: a smaller kc or mc needs less",
+                        loops.kc, loops.mc, layout.panel, bytes, limit));
   } else {
     require(loops.mc % loops.mr == 0, fmt::format("mc={} is not a multiple of mr={}", loops.mc, loops.mr));
   }

@@ -42,7 +42,10 @@ struct Loops {
   int mc = 0;     // rows per task, a multiple of mr; 0 for all of m where k is not in blocks
   int split = 0;  // 1: k segments are tasks, whose sums a kernel of its own adds up (not in blocks; equal segments)
   int unroll = 1;    // k blocks per iteration of the innermost loop
-  int prefetch = 0;  // bytes ahead in the weight stream: ask for what the next block or panel needs; 0: do not
+  int prefetch = 0;  // bytes ahead in the weight stream that are asked for; 0: none
+  int spread =
+      1;  // register tiles of a task that share that work: 1 where each weight is used once, more where the next
+          // block or panel is asked for
   int64_t m_lo = 1;  // the range of m these loops are for (inclusive)
   int64_t m_hi = no_limit;
 

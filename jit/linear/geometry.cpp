@@ -63,25 +63,25 @@ bool alike(const std::vector<std::vector<Run>>& segments) {
 }
 
 struct DotTypes {
-  Type x, u, part;
+  Type x, part;
   int depth;
 };
 
 DotTypes dot_types(Dot dot) {
-  if (dot == Dot::bf16) return {Type::bf16, Type::bf16, Type::f32, 2};
-  if (dot == Dot::i8 || dot == Dot::i8x2) return {Type::i8, Type::u8, Type::i32, 4};
-  return {Type::f32, Type::f32, Type::f32, 1};
+  if (dot == Dot::bf16) return {Type::bf16, Type::f32, 2};
+  if (dot == Dot::i8 || dot == Dot::i8x2) return {Type::i8, Type::i32, 4};
+  return {Type::f32, Type::f32, 1};
 }
 
 }  // namespace
 
 Geometry::Geometry(const Problem& problem, const Schedule& schedule)
     : p(problem), layout(schedule.layout), loops(schedule.loops), shape(packed_shape(p, layout)),
-      piece_blocks(p.dot == Dot::i8x2 ? 128 / layout.kk : shape.blocks), digits(p.dot == Dot::i8x2 ? 2 : 1),
+      piece_blocks(p.dot == Dot::i8x2 ? 128 / layout.kk : shape.blocks), digits(p.digits()),
       ks(p.scheme == Scheme::w8a8 ? 1 : p.ks) {
   const DotTypes types = dot_types(p.dot);
   x = types.x;
-  u = types.u;
+  u = p.unpacked_type();
   part = types.part;
   depth = types.depth;
   steps = layout.kk / depth;
@@ -111,11 +111,6 @@ Geometry::Geometry(const Problem& problem, const Schedule& schedule)
 int64_t Geometry::prefetch_words() const {
   const int64_t bits = int64_t{layout.panel} * layout.kk * bits_of(p.weight_type());
   return ceil_div(int64_t{loops.prefetch} * 8, bits);
-}
-
-int64_t Geometry::least_row_tiles() const {
-  const int64_t rows = loops.mc > 0 ? std::min<int64_t>(loops.m_lo, loops.mc) : loops.m_lo;
-  return ceil_div(rows, loops.mr);
 }
 
 ir::Bound Geometry::row_blocks() const {

@@ -67,8 +67,6 @@ struct Geometry {
   }
   /// Words of a panel that `prefetch` bytes are.
   int64_t prefetch_words() const;
-  /// Register tiles of rows that a task has, for the smallest m of the loops.
-  int64_t least_row_tiles() const;
   /// Rows of ap and asum: m rounded up to whole register tiles.
   ir::Extent rows() const { return ir::Extent::of_m(loops.mr, loops.mr); }
   /// Register tiles over m.

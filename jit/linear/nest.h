@@ -49,7 +49,7 @@ class Nest {
     const int64_t total = blocks.is_constant() ? blocks.value.constant() : 0;
     if (blocks.is_constant()) even = total / unroll * unroll;
     const ir::Affine k = ir::Affine::of(b.for_loop(ir::LoopKind::serial, "k", 0, even, unroll));
-    t.prefetch(first + k);
+    t.prefetch(first + k, unroll);
     for (int64_t i = 0; i < unroll; ++i) body(k + i);
     b.end();
     for (int64_t i = total / unroll * unroll; i < total; ++i) body(ir::Affine(i));

@@ -124,14 +124,14 @@ void Tile::load_packed(const Affine& block) {
            {{at.panel + static_cast<int64_t>(s)}, {block}, {at.column, g.loops.nr}, {0, g.layout.kk}});
 }
 
-void Tile::prefetch(const Affine& block) {
+void Tile::prefetch(const Affine& block, int64_t words) {
   if (g.loops.prefetch == 0) return;
   constexpr int64_t most_into_l1 = 16 << 10;
   const int level = g.loops.prefetch > most_into_l1 ? 2 : 1;
   const int64_t line = 64 * 8 / (g.layout.kk * bits_of(g.p.weight_type()));  // in columns
-  const int64_t lines = ceil_div(g.layout.panel, line) * g.loops.unroll;
+  const int64_t lines = ceil_div(g.layout.panel, line) * words;
   const int64_t column_tiles = g.layout.panel / g.loops.nr;
-  const int64_t share = ceil_div(lines, g.least_row_tiles() * column_tiles);
+  const int64_t share = ceil_div(lines, g.loops.spread * column_tiles);
   const Affine first = (at.row_tile * column_tiles + at.column_tile) * (share * line);
   for (int s = 0; s < g.layout.streams; ++s)
     for (int64_t i = 0; i < share; ++i)

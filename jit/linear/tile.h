@@ -1,5 +1,5 @@
 // One register tile of the gemm kernel: mr rows by nr channels of each stream. What is computed on it is here, step by step;
-// the order of the steps, and where sums wait in between, is gemm.cpp's.
+// the order of the steps, and where sums wait in between, is gemm.cpp's and blocked.cpp's.
 #pragma once
 
 #include <string>
@@ -57,9 +57,9 @@ class Tile {
   /// The sums of a piece, before its first dot step.
   void start_parts(const ir::Affine& piece);
   void load_packed(const ir::Affine& block);
-  /// Asks for words `prefetch` bytes behind `block` in each stream, once for `unroll` words. The register tiles of the task
-  /// share their cache lines.
-  void prefetch(const ir::Affine& block);
+  /// Asks for `words` words that come `prefetch` bytes behind `block` in each stream; each register tile for its share of
+  /// their cache lines.
+  void prefetch(const ir::Affine& block, int64_t words);
   void load_x(const ir::Affine& block, Step step);
   /// The weights of a dot step, u - z (u for integer dots), exact; the register that holds them.
   ir::Value unpack(const Stream& stream, Step step);

@@ -93,11 +93,13 @@ Schedule draw_schedule(const Problem& p, const TargetFacts& target, Rng& rng) {
   s.loops.nr = s.layout.panel / static_cast<int>(rng.between(1, columns));
   s.loops.mr = static_cast<int>(rng.pick<int64_t>({1, 1, 2, 3, 4, 6, 8, 12}));
   s.loops.unroll = static_cast<int>(rng.pick<int64_t>({1, 1, 2, 3, 4}));
-  s.loops.prefetch = rng.pick({0, 0, 512, 4096});
+  s.loops.prefetch = rng.pick({0, 0, 512, 4096, 32768});
+  s.loops.spread = rng.pick({1, 2, 16});
   if (rng.one_in(2)) s.loops.expand = Expand::panel;
   if (s.loops.expand == Expand::panel || rng.one_in(3))
     s.loops.kc = p.dot == Dot::i8x2 ? rng.pick({0, 128, 256}) : s.layout.kk * static_cast<int>(rng.between(0, 9));
   if (s.loops.is_blocked() || rng.one_in(3)) s.loops.mc = s.loops.mr * static_cast<int>(rng.between(1, 4));
+  if (!s.loops.is_blocked() && p.ks > 1 && rng.one_in(3)) s.loops.split = 1;  // legal() admits equal segments alone
   return s;
 }
 

@@ -78,5 +78,21 @@ TEST(Candidates, HoldTheDefaultLayoutOfUsualSizes) {
     }
 }
 
+TEST(Candidates, HoldTheDefaultLoops) {
+  for (const char* target : {"zen4", "spr", "avx512"})
+    for (const char* line : {"w4a16 n=4096 k=4096 g=128", "w4a8 n=4096 k=4096 g=128", "w8a8 n=14336 k=14336",
+                             "w16a16 n=384 k=1536 dot=fma"}) {
+      const Row row = row_of(line, target);
+      const Layout layout = default_layout(row.problem, row.facts);
+      const std::vector<Candidate> all = candidates(row.problem, layout, row.facts);
+      for (Loops loops : default_loops(row.problem, layout, row.facts)) {
+        loops.m_lo = 1;
+        loops.m_hi = Loops::no_limit;
+        const auto same = [&](const Candidate& c) { return c.verdict.ok() && c.schedule == Schedule{layout, loops}; };
+        EXPECT_EQ(std::count_if(all.begin(), all.end(), same), 1) << target << " " << print_schedule({layout, loops});
+      }
+    }
+}
+
 }  // namespace
 }  // namespace tilejit

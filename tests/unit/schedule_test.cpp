@@ -20,7 +20,7 @@ Problem resolved(const std::string& line) {
 
 TEST(Schedule, TextIsAFixedPoint) {
   const std::string line =
-      "panel=128 kk=8 streams=2 mr=3 nr=64 expand=panel kc=512 mc=96 unroll=2 prefetch=256 rows=5..16";
+      "panel=128 kk=8 streams=2 mr=3 nr=64 expand=panel kc=512 mc=96 unroll=2 prefetch=256 spread=4 rows=5..16";
   EXPECT_EQ(print_schedule(*parse_schedule(line)), line);
   EXPECT_EQ(parse_schedule("rows=9..*")->loops.m_hi, Loops::no_limit);
 }
@@ -53,14 +53,15 @@ TEST(Schedule, IllegalOnesGiveEveryReason) {
 }
 
 TEST(Schedule, DefaultsAreLegalAndCoverEveryMWithoutHoles) {
-  TargetFacts two;
-  two.fma_per_cycle = 2;
+  TargetFacts beside;
+  beside.unpacks_beside_dot = true;
   TargetFacts any;
   any.any_tile = true;
   any.lanes = 1;
-  TargetFacts ahead = two;
+  TargetFacts ahead;
+  ahead.l2_bytes = 2 << 20;
   ahead.prefetch_bytes = 4096;
-  for (const TargetFacts& facts : {TargetFacts{}, two, any, ahead})
+  for (const TargetFacts& facts : {TargetFacts{}, beside, any, ahead})
     for (const char* line : {"w4a16 n=4096 k=4096 g=128", "w4a16 n=1 k=1", "w4a16 n=100 k=77 g=5 a=f32",
                              "w4a16 n=14336 k=4096 g=32 zp=int", "w4a16 n=4096 k=4096 g=128 dot=i8x2",
                              "w4a8 n=384 k=1536 g=128", "w8a8 n=4096 k=32768", "w8a16 n=64 k=100",
