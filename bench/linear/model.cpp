@@ -31,8 +31,9 @@ struct Case {
   std::string schedule;  // empty: the target's choice
 };
 
-/// Kernels whose operands lie in L1 (the first) or L2: one row and several, both row loops and expanded panels, short groups and
-/// stored zero points, so that permutes, shifts, dots, subtractions and chains each limit some. Several passes over the rows keep the ends of a call small.
+/// Kernels whose operands lie in L1 (the first) or L2: one row and several, both row loops and expanded panels, short groups
+/// and stored zero points, so that permutes, shifts, dots, subtractions and chains each limit some. Several passes over the
+/// rows keep the ends of a call small.
 const Case float_cases[] = {
     {"w4a16 m=6 n=64 k=256 g=128", "panel=64 mr=1 nr=64"},
     {"w4a16 m=6 n=64 k=256 g=32", "panel=64 mr=1 nr=64"},

@@ -38,8 +38,8 @@ struct ModelReport {
   std::string not_measured;  // why no row is measured; empty: they are
 };
 
-/// The problems of the options, or a set of small kernels of either float dot that the target has. A machine that is not the
-/// target's row gets predictions alone.
+/// The problems of the options, or small kernels of every float dot that the target has and of integer dots. A machine that
+/// is not the target's row gets predictions alone.
 Result<ModelReport> compare_with_model(const Options& options);
 
 std::string to_text(const ModelReport& report);

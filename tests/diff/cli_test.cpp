@@ -122,6 +122,18 @@ TEST(BenchLinear, ModelPredictsForACpuThatThisMachineMayNotBe) {
   }
 }
 
+TEST(BenchLinear, TakesSeveralSchedules) {
+  const CommandResult result =
+      run_command("bench_linear",
+                  "--schedule 'panel=64 mr=1 nr=64' --schedule 'panel=64 mr=4 nr=64' "
+                  "'w4a16 n=64 k=256 g=128 dot=fma' --m 4 --model --target avx512 --repetitions 1 --json");
+  ASSERT_EQ(result.status, 0) << result.err;
+  const auto rows = nlohmann::json::parse(result.out);
+  ASSERT_EQ(rows.size(), 2u);
+  for (size_t i = 0; i < 2; ++i)
+    EXPECT_NE(rows[i]["schedule"].get<std::string>().find(i == 0 ? " mr=1 " : " mr=4 "), std::string::npos);
+}
+
 TEST(Jitdump, RunsAndBisects) {
   const CommandResult result = run_command("jitdump", std::string(small) + " --run --bisect --seed 4");
   EXPECT_EQ(result.status, 0) << result.err;

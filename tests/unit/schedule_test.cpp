@@ -1,5 +1,4 @@
 #include "jit/schedule.h"
-#include "jit/default_schedule.h"
 
 #include <gtest/gtest.h>
 
@@ -8,6 +7,7 @@
 #include <vector>
 
 #include "jit/build_linear.h"
+#include "jit/default_schedule.h"
 
 namespace tilejit {
 namespace {
@@ -50,6 +50,21 @@ TEST(Schedule, IllegalOnesGiveEveryReason) {
   for (const char* reason : {"kk=4 is not 8", "panel=72 is not a multiple of 16", "needs 94 vector registers of 32",
                              "nr=48 does not divide panel=72", "mc=0 is not a positive multiple of mr=30"})
     EXPECT_NE(verdict.error().message.find(reason), std::string::npos) << verdict.error().message;
+}
+
+TEST(Schedule, SegmentsAreTasksOnlyWhereTheyAreAlikeAndWhole) {
+  const TargetFacts facts;
+  const auto refusal = [&](const std::string& problem, const std::string& schedule) {
+    const Result<void> verdict = legal(resolved(problem), *parse_schedule(schedule), facts);
+    return verdict.ok() ? std::string() : verdict.error().message;
+  };
+  const std::string tile = "panel=64 kk=8 mr=2 nr=64 split=1";
+  EXPECT_EQ(refusal("w4a16 n=128 k=1024 g=128 ks=4", tile), "");
+  EXPECT_NE(print_schedule(*parse_schedule(tile)).find("mc=0 split=1 unroll=1"), std::string::npos);
+  EXPECT_NE(refusal("w4a16 n=128 k=1024 g=128 ks=4", tile + " kc=256 mc=4").find("split=1 with expand=inplace kc=256"),
+            std::string::npos);
+  EXPECT_NE(refusal("w4a16 n=128 k=1024 g=128 ks=3", tile).find("two or more k segments of one length, ks=3"),
+            std::string::npos);
 }
 
 TEST(Schedule, DefaultsAreLegalAndCoverEveryMWithoutHoles) {

@@ -24,10 +24,10 @@ namespace tilejit {
 /// Runs fn(task, thread) once for every task in [0, tasks), thread in [0, max_threads), and returns when all have ended.
 using ParallelFor = std::function<void(int64_t tasks, const std::function<void(int64_t task, int thread)>& fn)>;
 
-/// Threads of a call: the caller's own pool, or OpenMP when `parallel_for` is empty. One thread never enters OpenMP, nor does a
-/// call whose work is smaller than the cost of sharing it.
+/// Threads of a call: the caller's own pool, or OpenMP when `parallel_for` is empty. One thread never enters OpenMP, nor does
+/// a call whose work is smaller than the cost of sharing it.
 struct Threads {
-  int max_threads = 0;  // 0: OpenMP's default
+  int max_threads = 0;  // 0: OpenMP's default; with a parallel_for at least 1, else `invalid`
   ParallelFor parallel_for;
 };
 
@@ -46,9 +46,9 @@ struct LinearOptions {
   std::string tuned = "auto";   // where `tune` wrote schedules: auto (the user's store), off (none), or a file's path
 };
 
-/// One call. Strides are in elements; matrices may have any alignment. a is [m,k]; out is [m,n], or [m,n/2] with swiglu. `mul` and
-/// `residual` are given exactly when the epilogue names them: of out's type, [m,n], or [m,n/2] where they stand behind swiglu.
-/// `residual` may be `out` itself, with the same stride; no other operands overlap `out`.
+/// One call. Strides are in elements; matrices may have any alignment. a is [m,k]; out is [m,n], or [m,n/2] with swiglu.
+/// `mul` and `residual` are given exactly when the epilogue names them: of out's type, [m,n], or [m,n/2] where they stand
+/// behind swiglu. `residual` may be `out` itself, with the same stride; no other operands overlap `out`.
 struct LinearCall {
   const void* a = nullptr;
   int64_t lda = 0;
@@ -59,9 +59,9 @@ struct LinearCall {
   int64_t ldmul = 0;
   const void* residual = nullptr;
   int64_t ldres = 0;
-  void* workspace =
-      nullptr;  // workspace_bytes(m) of 64-byte aligned memory, or null: a per-thread arena that only grows
-  const Threads* threads = nullptr;
+  /// workspace_bytes(m, threads) of 64-byte aligned memory, or null: an arena of the calling thread that only grows.
+  void* workspace = nullptr;
+  const Threads* threads = nullptr;  // null: LinearOptions::threads
 };
 
 struct LinearInfo {
@@ -86,12 +86,13 @@ class Linear {
   Linear& operator=(Linear&&) noexcept;
   ~Linear();
 
-  /// `invalid` for null operands, a mul or residual that the epilogue does not name, m < 1, and strides shorter than a row or over 2^40 elements; `resource` when a kernel
-  /// cannot be compiled, memory is exhausted, or the caller's parallel_for throws.
-  /// Nothing is allocated once the kernel for this m exists and the arena has its size.
+  /// `invalid` for null operands, a mul or residual that the epilogue does not name, m < 1, and strides shorter than a row or
+  /// over 2^40 elements; `resource` when a kernel cannot be compiled, memory is exhausted, or the caller's parallel_for
+  /// throws. Nothing is allocated once the kernel for this m exists and the arena has its size.
   Result<void> run(const LinearCall& call) const;
 
-  /// Bytes of workspace that run needs for this m with this many threads.
+  /// Bytes of workspace that run needs for this m with this many threads (0: OpenMP's default). Compiles the kernels for m.
+  /// `invalid` for m < 1 or max_threads < 0, `resource` when a kernel cannot be compiled.
   Result<int64_t> workspace_bytes(int64_t m, int max_threads) const;
 
   const LinearInfo& info() const;

@@ -1,8 +1,9 @@
 // The weights of one linear layer as a checkpoint stores them: a view, nothing is copied. `Linear::create` packs from it.
 //
 // w[k,n] = (u - z) * s + c with u an unsigned integer of `bits` bits (signed formats are read as u = q + 2^(bits-1)), z an
-// integer (the constant `zero`, or stored), s and c floats per group and channel; with row_floats w is the value stored. The formats are those of the public
-// tools: GPTQ, AWQ, compressed-tensors, AutoRound and ggml. Nothing needs to be aligned. Checkpoint::open fills these views.
+// integer (the constant `zero`, or stored), s and c floats per group and channel; with row_floats w is the value stored. The
+// formats are those of the public tools: GPTQ, AWQ, compressed-tensors, AutoRound and ggml. Nothing needs to be aligned.
+// Checkpoint::open fills these views.
 #pragma once
 
 #include <tilejit/packing.h>
@@ -37,12 +38,12 @@ struct Weights {
   std::span<const std::byte> data;
   int zero = 8;  // z when zero_packing is none
   ZeroPacking zero_packing = ZeroPacking::none;
-  std::span<const std::byte> zeros;
-  FloatMatrix scales;   // ggml formats and row_floats: null data
-  FloatMatrix offsets;  // c, in the type of the scales; null: no c
+  std::span<const std::byte> zeros;  // as zero_packing says; empty for none
+  FloatMatrix scales;                // ggml formats and row_floats: null data
+  FloatMatrix offsets;               // c, in the type of the scales; null: no c
   /// Stored k of each position: activations column perm[i] meets packed weight i. Empty: the identity.
   std::span<const int32_t> perm;
-  std::span<const std::byte> bias;  // empty: none
+  std::span<const std::byte> bias;  // [n] of bias_type; empty: none
   Type bias_type = Type::f32;
   std::string name;                     // the layer, for messages
   std::shared_ptr<const void> storage;  // keeps the memory alive; may be null when the caller does
