@@ -1,5 +1,5 @@
-// Activations as the dots multiply them. What integer dots quantize is defined in f32 arithmetic (design, section 4), so
-// that it is computed here in the same.
+// Activations as the dots multiply them. What integer dots quantize is defined in f32 arithmetic (design, section 4),
+// so that it is computed here in the same.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -24,18 +24,6 @@ float find_absmax(std::span<const double> x) {
   return static_cast<float>(absmax);
 }
 
-/// q * s_a of w8a8 and w4a8 in place. The product of a 7-bit and a 24-bit number is exact in double.
-void quantize_row(std::span<double> x) {
-  const float absmax = find_absmax(x);
-  if (absmax < smallest_absmax) return std::fill(x.begin(), x.end(), 0.0);
-  const float inverse = 127.0f / absmax;
-  const float scale = absmax / 127.0f;
-  for (double& value : x) {
-    const float q = std::nearbyint(static_cast<float>(value) * inverse);
-    value = double{scale} * double{std::clamp(q, -127.0f, 127.0f)};
-  }
-}
-
 /// i8x2 rounds a block to multiples of absmax / 32639: each element is off by half of one at most.
 void bound_block(std::span<double> x, double* uncertainty) {
   const float absmax = find_absmax(x);
@@ -54,7 +42,27 @@ void bound_row(std::span<double> x, double* uncertainty, int64_t group) {
   }
 }
 
+/// q * s_a of w8a8 and w4a8 in place. The product of a 7-bit and a 24-bit number is exact in double.
+void replace_by_quantized(std::span<double> x) {
+  const QuantizedRow row = quantize_row(x);
+  for (size_t i = 0; i < x.size(); ++i) x[i] = double{row.scale} * row.q[i];
+}
+
 }  // namespace
+
+QuantizedRow quantize_row(std::span<const double> x) {
+  QuantizedRow row{.q = std::vector<int8_t>(x.size()), .scale = 0};
+  const float absmax = find_absmax(x);
+  if (absmax < smallest_absmax) return row;
+  row.scale = absmax / 127.0f;
+  if (std::isnan(absmax)) return row;
+  const float inverse = 127.0f / absmax;
+  for (size_t i = 0; i < x.size(); ++i) {
+    const float q = std::nearbyint(static_cast<float>(x[i]) * inverse);
+    row.q[i] = static_cast<int8_t>(std::clamp(q, -127.0f, 127.0f));
+  }
+  return row;
+}
 
 ReferenceRows reference_rows(const Problem& resolved, const Weights& weights, const void* a, int64_t lda, int64_t m) {
   ReferenceRows rows{.m = m, .k = weights.k, .values = {}, .unquantized = {}, .uncertainty = {}};
@@ -68,7 +76,7 @@ ReferenceRows reference_rows(const Problem& resolved, const Weights& weights, co
   if (resolved.dot == Dot::i8x2) rows.uncertainty.resize(rows.values.size());
   for (int64_t r = 0; r < m; ++r) {
     const std::span row = std::span(rows.values).subspan(static_cast<size_t>(r * rows.k), static_cast<size_t>(rows.k));
-    if (resolved.quantizes_rows()) quantize_row(row);
+    if (resolved.quantizes_rows()) replace_by_quantized(row);
     if (resolved.dot == Dot::i8x2) bound_row(row, rows.uncertainty.data() + r * rows.k, resolved.group);
   }
   return rows;

@@ -1,14 +1,15 @@
 # Sourced by quickstart.sh and test.sh.
 build_packages=(g++ cmake ninja-build libfmt-dev libxbyak-dev nlohmann-json3-dev libxxhash-dev libcli11-dev)
 test_packages=(libgtest-dev python3 pkgconf ccache git)
-# Installed where the release has them: LLVM 22 is in Debian 12's security suite; format and tidy are pinned to one version.
+# Installed where the release has them: LLVM 22 is in Debian 12's security suite; format and tidy are pinned to one
+# version; OpenBLAS is the peer library that a distribution has.
 build_optional=(llvm-22-dev)
-test_optional=(clang-format-14 clang-tidy-14)
+test_optional=(clang-format-14 clang-tidy-14 libopenblas-dev)
 
 installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 
-# install_packages REQUIRED... -- OPTIONAL...: updates the package lists once, and only if a required package is missing.
-# Sets amdgpu=ON|OFF, by whether LLVM is there.
+# install_packages REQUIRED... -- OPTIONAL...: updates the package lists once, and only if a required package is
+# missing. Sets amdgpu=ON|OFF, by whether LLVM is there.
 install_packages() {
   local -a missing=() as_root=()
   if [ "$(id -u)" != 0 ]; then as_root=(sudo); fi

@@ -14,6 +14,7 @@
 #include "bench/linear/peer_contest.h"
 #include "bench/measure/machine.h"
 #include "bench/measure/roof_table.h"
+#include "bench/peers/contestant.h"
 #include "tools/report/exit_status.h"
 #include "tools/report/table.h"
 
@@ -46,7 +47,7 @@ void declare(CLI::App& app, Options& options) {
 /// The peers of one of our contestants.
 struct Rivals {
   std::unique_ptr<peers::PlainActivations> a;
-  std::vector<PeerContestant> contestants;
+  std::vector<peers::PeerContestant> contestants;
 };
 
 Result<Rivals> make_rivals(const Copies& copies, const PeerLayers& opened, const Contestant& ours) {
@@ -55,7 +56,7 @@ Result<Rivals> make_rivals(const Copies& copies, const PeerLayers& opened, const
   rivals.a = std::make_unique<peers::PlainActivations>(peers::plain_activations(copies.problem, ours.activations()));
   peers::PeerReference reference(opened.weights, *rivals.a);
   for (const peers::PeerLayer& layer : opened.layers) {
-    rivals.contestants.emplace_back(copies, layer, *rivals.a, ours.threads());
+    rivals.contestants.emplace_back(layer, copies.problem.n, *rivals.a, ours.threads());
     TRY(rivals.contestants.back().prepare(reference));
   }
   return rivals;
@@ -88,16 +89,16 @@ Result<void> contest(const std::string& line, const Options& options, measure::R
     roofs.measure();
     for (size_t c = 0; c < contestants.size(); ++c) {
       TRY(contestants[c].measure());
-      for (PeerContestant& rival : rivals[c].contestants) rival.measure();
+      for (peers::PeerContestant& rival : rivals[c].contestants) rival.measure();
     }
   }
   for (size_t c = 0; c < contestants.size(); ++c) {
     const report::Row ours = TRY(contestants[c].result(roofs));
     rows.push_back(ours);
     const bool is_first = c < ms.size() * options.threads.size();
-    if (opened && is_first && !opened->reason.empty()) rows.push_back(no_peer_row(ours, "any", opened->reason));
-    for (const PeerContestant& rival : rivals[c].contestants)
-      for (report::Row& row : rival.results(roofs, ours)) rows.push_back(std::move(row));
+    if (opened && is_first && !opened->reason.empty()) rows.push_back(peers::no_peer_row(ours, "any", opened->reason));
+    for (const peers::PeerContestant& rival : rivals[c].contestants)
+      for (report::Row& row : rival.results(ours)) rows.push_back(std::move(row));
   }
   return {};
 }
@@ -134,7 +135,7 @@ Result<int> bench(const Options& options) {
         options.peers ? peer_columns : std::span<const std::string_view>(columns);
     fmt::print("{}\nroof buffer in huge pages: {:.0f}%; medians of {} samples\n{}{}",
                measure::to_line(measure::inspect_machine()), roofs.huge_page_share() * 100, options.repetitions,
-               report::to_table(rows, titles), peer_summary(rows));
+               report::to_table(rows, titles), peers::peer_summary(rows));
     if (options.roofs) fmt::print("\n{}", roofs_text(roofs));
   }
   return report::exit_status_of(rows);

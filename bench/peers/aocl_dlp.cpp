@@ -1,5 +1,5 @@
-// AOCL-DLP: bf16 by weights of 4 bits (scales per group, zero points for unsigned ones), int8 by int8 with a scale per channel,
-// and dense bf16 and f32. It needs AVX-512 (BF16 or VNNI); without, every call reports an error.
+// AOCL-DLP: bf16 by weights of 4 bits (scales per group, zero points for unsigned ones), int8 by int8 with a scale per
+// channel, and dense bf16 and f32. It needs AVX-512 (BF16 or VNNI); without, every call reports an error.
 #include <aocl_dlp.h>
 #include <fmt/format.h>
 

@@ -1,5 +1,6 @@
-// Is a peer's result right? Its outputs against the double reference of the product that its configuration computes, for some
-// whole columns. What a peer rounds on the way is its own business: the limit says what its arithmetic can keep.
+// Is a peer's result right? Its outputs against the double reference of the product that its configuration computes,
+// for some whole columns. What a peer rounds on the way is its own business: the limit says what its arithmetic can
+// keep.
 #pragma once
 
 #include <cstdint>
@@ -24,8 +25,8 @@ class PeerReference {
   /// Both outlive it.
   PeerReference(const PlainWeights& weights, const PlainActivations& a);
 
-  /// `out` is [m][n] of call.out. ok: rel_l2 within the call's limit and no output further off than eight times the limit of
-  /// its own size or of the root mean square of all.
+  /// `out` is [m][n] of call.out. ok: rel_l2 within the call's limit and no output further off than eight times the
+  /// limit of its own size or of the root mean square of all.
   Verdict compare(const PeerCall& call, const void* out);
   bool is_sampled() const;
 

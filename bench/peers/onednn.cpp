@@ -1,5 +1,6 @@
-// oneDNN: matmul with weights of 4 or 8 bits decompressed inside, int8 products, and dense ones. It is kept to the
-// instructions that Zen has too (no AMX) unless ONEDNN_MAX_CPU_ISA says otherwise, and its reference code is not measured.
+// oneDNN: matmul with weights of 4 or 8 bits decompressed inside, int8 products, and dense ones. It is kept to
+// the instructions that Zen has too (no AMX) unless ONEDNN_MAX_CPU_ISA says otherwise, and its reference code is not
+// measured.
 #include <fmt/format.h>
 #include <omp.h>
 
@@ -40,7 +41,7 @@ struct Layer {
   const PlainWeights* weights;
   dnnl::engine engine{dnnl::engine::kind::cpu, 0};
   dnnl::stream stream{engine};
-  std::map<std::string, std::shared_ptr<WalkedCopies>> packed;  // by configuration and memory descriptor
+  std::map<std::string, std::shared_ptr<WalkedCopies>> packed;  // by source type and memory descriptor
 };
 
 DataType data_type(Type type) {
@@ -154,19 +155,19 @@ std::vector<Arguments> arguments(const Layer& layer, const Kind& kind, const dnn
     return problem.group == -1 ? dnnl::memory::desc(per_channel, type, Tag::a)
                                : dnnl::memory::desc(per_group, type, Tag::ab);
   };
-  static int32_t middle = 128;
-  const Form data = kind.a;
+  const dnnl::memory middle(dnnl::memory::desc({1}, DataType::s32, Tag::a), layer.engine);
+  *static_cast<int32_t*>(middle.get_data_handle()) = 128;
   std::vector<Arguments> all;
   for (int64_t copy = 0; copy < copies.count(); ++copy) {
     Arguments one;
-    one.emplace(DNNL_ARG_SRC, dnnl::memory(desc.src_desc(), layer.engine, const_cast<void*>(a.data(data))));
+    one.emplace(DNNL_ARG_SRC, dnnl::memory(desc.src_desc(), layer.engine, const_cast<void*>(a.data(kind.a))));
     one.emplace(DNNL_ARG_WEIGHTS, dnnl::memory(desc.weights_desc(), layer.engine, copies.part(copy, 0)));
     one.emplace(DNNL_ARG_DST, dnnl::memory(desc.dst_desc(), layer.engine, nullptr));
     if (kind.scales != DataType::undef)
       one.emplace(weights_scales, dnnl::memory(parameters(kind.scales), layer.engine, copies.part(copy, 1)));
     if (kind.has_zeros)
       one.emplace(weights_zeros, dnnl::memory(parameters(DataType::u8), layer.engine, copies.part(copy, 2)));
-    if (kind.a == Form::u8) one.emplace(src_zeros, dnnl::memory({{1}, DataType::s32, Tag::a}, layer.engine, &middle));
+    if (kind.a == Form::u8) one.emplace(src_zeros, middle);
     all.push_back(std::move(one));
   }
   return all;

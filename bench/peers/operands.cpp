@@ -1,9 +1,9 @@
 #include "bench/peers/operands.h"
 
-#include <algorithm>
-#include <cmath>
+#include <span>
 
 #include "runtime/read_float.h"
+#include "runtime/reference.h"
 
 namespace tilejit::peers {
 namespace {
@@ -31,15 +31,6 @@ void read_quantized(PlainWeights& plain, const Weights& weights) {
       plain.zeros.push_back(static_cast<uint8_t>(read_zero(weights, g, n)));
       plain.scales.push_back(static_cast<float>(widen(weights.scale_type(), read_scale(weights, g, n))));
     }
-}
-
-/// The integers of one row (design: w8a8 and w4a8).
-void quantize(const float* x, int64_t k, int8_t* q) {
-  float absmax = 0;
-  for (int64_t i = 0; i < k; ++i) absmax = std::max(absmax, std::abs(x[i]));
-  const float inverse = absmax < 0x1p-100f ? 0 : 127.0f / absmax;
-  for (int64_t i = 0; i < k; ++i)
-    q[i] = static_cast<int8_t>(std::clamp(std::nearbyint(x[i] * inverse), -127.0f, 127.0f));
 }
 
 }  // namespace
@@ -103,13 +94,15 @@ const void* PlainActivations::data(Form form) const {
 
 PlainActivations plain_activations(const Problem& problem, const report::Matrix& a) {
   PlainActivations plain{.m = a.rows, .k = a.cols, .given = a, .f32 = {}, .s8 = {}, .u8 = {}};
-  const auto count = static_cast<size_t>(a.rows * a.cols);
-  plain.f32.resize(count);
-  for (size_t i = 0; i < count; ++i)
-    plain.f32[i] = static_cast<float>(read_float(a.data.data(), a.type, static_cast<int64_t>(i)));
+  std::vector<double> values;
+  for (int64_t i = 0; i < a.rows * a.cols; ++i) values.push_back(read_float(a.data.data(), a.type, i));
+  for (const double value : values) plain.f32.push_back(static_cast<float>(value));
   if (!problem.quantizes_rows()) return plain;
-  plain.s8.resize(count);
-  for (int64_t r = 0; r < a.rows; ++r) quantize(plain.f32.data() + r * a.cols, a.cols, plain.s8.data() + r * a.cols);
+  const auto k = static_cast<size_t>(a.cols);
+  for (size_t start = 0; start < values.size(); start += k) {
+    const QuantizedRow row = quantize_row(std::span(values).subspan(start, k));
+    plain.s8.insert(plain.s8.end(), row.q.begin(), row.q.end());
+  }
   for (const int8_t q : plain.s8) plain.u8.push_back(static_cast<uint8_t>(q + 128));
   return plain;
 }

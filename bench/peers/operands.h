@@ -1,4 +1,5 @@
-// The operands of one layer in the plain forms that libraries take: what every peer converts from, before any time is taken.
+// The operands of one layer in the plain forms that libraries take: what every peer converts from, before any time is
+// taken.
 #pragma once
 
 #include <tilejit/weights.h>
@@ -20,8 +21,6 @@ struct PlainWeights {
   std::vector<float> scales;   // [groups][n], widened from problem.s
   std::vector<float> values;   // [k][n] of dense weights, exact
   const Weights* from = nullptr;
-
-  int64_t scale_count() const { return problem.groups() * problem.n; }
 };
 /// ok, or `unsupported` for what is compared with no peer: an epilogue, a permutation, float zero points.
 Result<void> can_compare(const Problem& problem);
@@ -38,10 +37,11 @@ std::vector<float> f32_weights(const PlainWeights& weights);
 /// Numbers as elements of a float type.
 std::vector<std::byte> as_type(const std::vector<float>& values, Type type);
 
-/// What a peer multiplies: the activations of the call, as f32, quantized to int8 row by row ahead of time, or these plus 128.
+/// What a peer multiplies: the activations of the call, as f32, quantized to int8 row by row ahead of time, or these
+/// plus 128.
 enum class Form : uint8_t { given, f32, s8, u8 };
 
-/// The rows of a call in every form that the problem has; s8 and u8 without their row scales.
+/// The rows of a call in every form that the problem has; s8 and u8 as quantize_row gives them, without its scales.
 struct PlainActivations {
   int64_t m = 0;
   int64_t k = 0;

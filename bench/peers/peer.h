@@ -1,5 +1,6 @@
-// Other libraries that multiply the same matrices: what bench_linear --peers measures beside tilejit. One file per library
-// holds all of its types; a library that CMake does not find is not named here, and nothing is needed to build without any.
+// Other libraries that multiply the same matrices: what bench_linear --peers measures beside tilejit. One file per
+// library holds all of its types; a library that CMake does not find is not named here, and nothing is needed to build
+// without any.
 #pragma once
 
 #include <tilejit/result.h>
@@ -17,7 +18,8 @@
 
 namespace tilejit::peers {
 
-/// Packed weights again and again in memory that asks for huge pages, so that a walk over them reads memory and not a cache.
+/// Packed weights again and again in memory that asks for huge pages, so that a walk over them reads memory and not a
+/// cache.
 class WalkedCopies {
  public:
   /// Each copy holds these parts, every one at a multiple of 64 bytes. `resource`: no memory.
@@ -52,7 +54,8 @@ struct PeerCalls {
 /// A library that holds the weights of one layer.
 struct PeerLayer {
   std::string name;  // with its version
-  /// The configurations for these rows. The activations and the layer outlive them. Before one is run, use_threads(threads).
+  /// The configurations for these rows. The activations and the layer outlive them. Before one is run,
+  /// use_threads(threads).
   std::function<Result<PeerCalls>(const PlainActivations& a, int threads)> calls;
   std::function<void(int threads)> use_threads;
 };
