@@ -19,7 +19,7 @@ namespace tilejit::bench {
 struct Options {
   std::vector<std::string> problems;
   std::vector<int> threads = {1};
-  std::vector<int64_t> m;  // empty: the problem's m, else 1
+  std::vector<int64_t> m;              // empty: the problem's m, else 1
   std::vector<std::string> schedules;  // empty: the target's choice
   std::string target = "host";
   int repetitions = 7;
