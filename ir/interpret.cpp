@@ -76,8 +76,8 @@ class Machine {
   bool wait(Wave& wave, int64_t may_fly);
   bool check_written(const Wave& wave, const Instr& instr);
   bool check_zeros(const Wave& wave, const Step& step);
-  int64_t lo(const Instr& loop, const Wave& wave) const { return loop.lo.round(evaluate(loop.lo.value, wave.index)); }
-  int64_t hi(const Instr& loop, const Wave& wave) const { return loop.hi.round(evaluate(loop.hi.value, wave.index)); }
+  int64_t lo(const Instr& loop, const Wave& wave) const { return loop.lo->round(evaluate(loop.lo->value, wave.index)); }
+  int64_t hi(const Instr& loop, const Wave& wave) const { return loop.hi->round(evaluate(loop.hi->value, wave.index)); }
   Accessor accessor(const Wave& wave) const { return {wave.number, interval_}; }
   bool fail(std::string words);
   Result<void> failure(const Instr& instr) const;
@@ -115,8 +115,8 @@ Result<void> Machine::run_all_tasks() {
 Result<void> Machine::for_each_task(size_t depth, std::vector<int64_t>& task, std::vector<int64_t>& index) {
   if (depth == plan_.task_loops.size()) return run_task(task);
   const Instr& loop = *plan_.steps[static_cast<size_t>(plan_.task_loops[depth])].instr;
-  const int64_t end = loop.hi.round(evaluate(loop.hi.value, index));
-  for (int64_t i = loop.lo.round(evaluate(loop.lo.value, index)); i < end; i += loop.step) {
+  const int64_t end = loop.hi->round(evaluate(loop.hi->value, index));
+  for (int64_t i = loop.lo->round(evaluate(loop.lo->value, index)); i < end; i += loop.step) {
     index[static_cast<size_t>(loop.dst)] = i;
     task.push_back(i);
     if (Result<void> done = for_each_task(depth + 1, task, index); !done.ok()) return done;

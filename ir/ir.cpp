@@ -5,17 +5,6 @@
 #include "ir/check.h"
 
 namespace tilejit::ir {
-namespace {
-
-constexpr std::array<OpInfo, op_count> op_infos = {{
-#define OP(name, operands, writes, kind) {#name, operands, writes, OpClass::kind},
-#include "ir/ops.def"
-#undef OP
-}};
-
-}  // namespace
-
-const OpInfo& info(Op op) { return op_infos[static_cast<size_t>(op)]; }
 
 Affine Affine::of(Value var, int64_t coef) {
   Affine a;

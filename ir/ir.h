@@ -11,6 +11,7 @@
 #include <array>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,12 +32,17 @@ struct OpInfo {
   bool writes;  // has a dst (a tile; an index for load_index and for_loop)
   OpClass kind;
 };
-const OpInfo& info(Op op);
 constexpr int op_count = 0
 #define OP(name, operands, writes, kind) +1
 #include "ir/ops.def"
 #undef OP
     ;
+inline constexpr std::array<OpInfo, op_count> op_infos = {{
+#define OP(name, operands, writes, kind) {#name, operands, writes, OpClass::kind},
+#include "ir/ops.def"
+#undef OP
+}};
+constexpr const OpInfo& info(Op op) { return op_infos[static_cast<size_t>(op)]; }
 
 /// A tile register or an index. Registers are mutable: a later instruction may write the same Value again.
 enum class Value : int32_t { none = -1 };
@@ -114,6 +120,33 @@ struct Bound {
   bool operator==(const Bound&) const = default;
 };
 
+/// A Bound of a for_loop, kept on the heap: few instructions are loops, and every pass moves all of them. It is copied with its
+/// instruction; in any other instruction it is 0 and takes no memory.
+class LoopBound {
+ public:
+  LoopBound() = default;
+  LoopBound(const Bound& bound) : bound_(std::make_unique<Bound>(bound)) {}
+  LoopBound(const LoopBound& other) : bound_(other.bound_ ? std::make_unique<Bound>(*other.bound_) : nullptr) {}
+  LoopBound(LoopBound&&) noexcept = default;
+  LoopBound& operator=(LoopBound other) noexcept {
+    bound_ = std::move(other.bound_);
+    return *this;
+  }
+  ~LoopBound() = default;
+
+  operator const Bound&() const { return bound_ ? *bound_ : zero; }
+  const Bound* operator->() const { return bound_ ? bound_.get() : &zero; }
+  Bound& edit() {
+    if (!bound_) bound_ = std::make_unique<Bound>();
+    return *bound_;
+  }
+  bool operator==(const LoopBound& other) const { return *operator->() == *other.operator->(); }
+
+ private:
+  inline static const Bound zero;
+  std::unique_ptr<Bound> bound_;
+};
+
 /// A buffer dimension: constant + per * ceil(m / divisor). Text: `4096`, `m`, `ceil(m,8)*8`.
 struct Extent {
   int64_t constant = 0;
@@ -167,7 +200,7 @@ struct Instr {
   BufferId source = BufferId::none;  // async_copy
   std::vector<Slice> slices;         // one per dimension of buffer
   std::vector<Slice> source_slices;
-  Bound lo, hi;  // for_loop
+  LoopBound lo, hi;  // for_loop
   int64_t step = 1;
   int32_t line = 0;  // of the text it was parsed from; 0: built
 

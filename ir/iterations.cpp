@@ -13,8 +13,8 @@ class Counter {
     value_[static_cast<size_t>(value_m)] = m;
     for (const Instr& instr : kernel.body)
       if (instr.op == Op::for_loop)
-        for (const Bound* bound : {&instr.lo, &instr.hi})
-          for (const Term& term : bound->value) is_read_[static_cast<size_t>(term.var)] = true;
+        for (const LoopBound* bound : {&instr.lo, &instr.hi})
+          for (const Term& term : (*bound)->value) is_read_[static_cast<size_t>(term.var)] = true;
   }
 
   std::vector<int64_t> run() {

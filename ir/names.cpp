@@ -9,13 +9,16 @@ namespace {
 
 bool is_alnum(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'; }
 
+/// Whether the character at i may stand there in a name.
+bool fits(std::string_view text, size_t i) {
+  return is_alnum(text[i]) || (text[i] == '.' && i > 0 && i + 1 < text.size() && is_alnum(text[i + 1]));
+}
+
 /// The nearest spelling that the parser reads as one name.
 std::string spelled(std::string_view name) {
   std::string text(name.empty() ? "v" : name);
-  for (size_t i = 0; i < text.size(); ++i) {
-    const bool inner_dot = text[i] == '.' && i > 0 && i + 1 < text.size() && is_alnum(text[i + 1]);
-    if (!is_alnum(text[i]) && !inner_dot) text[i] = '_';
-  }
+  for (size_t i = 0; i < text.size(); ++i)
+    if (!fits(text, i)) text[i] = '_';
   return text;
 }
 
@@ -28,7 +31,11 @@ std::string unique_name(const std::string& base, const Taken& taken) {
 
 }  // namespace
 
-bool is_name(std::string_view text) { return !text.empty() && spelled(text) == text; }
+bool is_name(std::string_view text) {
+  for (size_t i = 0; i < text.size(); ++i)
+    if (!fits(text, i)) return false;
+  return !text.empty();
+}
 
 bool is_identifier(std::string_view text) { return is_name(text) && !(text[0] >= '0' && text[0] <= '9'); }
 

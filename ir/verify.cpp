@@ -9,7 +9,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <unordered_map>
 #include <unordered_set>
 
 #include "ir/names.h"
@@ -27,7 +26,11 @@ constexpr int64_t most_step = std::numeric_limits<int32_t>::max();
 class Verifier {
  public:
   explicit Verifier(const Kernel& kernel)
-      : kernel_(kernel), ranges_(kernel), written_(kernel.values.size(), false), states_(kernel.values.size()) {}
+      : kernel_(kernel), ranges_(kernel), written_(kernel.values.size(), 0), states_(kernel.values.size()),
+        here_([this](const std::string& rule) { report(*visited_, rule); }) {}
+  Verifier(const Verifier&) = delete;
+  Verifier& operator=(const Verifier&) = delete;
+  ~Verifier() = default;
 
   std::vector<Violation> run();
 
@@ -60,7 +63,7 @@ class Verifier {
 
   Role& role(Value v) { return states_[static_cast<size_t>(v)]; }
   bool exists(Value v) const { return static_cast<int32_t>(v) >= 0 && static_cast<size_t>(v) < kernel_.values.size(); }
-  bool is_written(Value v) const { return v == value_m || written_[static_cast<size_t>(v)]; }
+  bool is_written(Value v) const { return v == value_m || written_[static_cast<size_t>(v)] != 0; }
   bool inside(LoopKind kind) const {
     return std::any_of(open_.begin(), open_.end(), [&](const OpenLoop& l) { return l.instr->loop == kind; });
   }
@@ -70,11 +73,13 @@ class Verifier {
 
   const Kernel& kernel_;
   Ranges ranges_;
-  std::vector<bool> written_;
+  std::vector<uint8_t> written_;
   std::vector<Value> order_;  // of the first writes, so that a loop's can be taken back
   std::vector<Role> states_;
   std::vector<OpenLoop> open_;
   std::vector<Violation> violations_;
+  const Instr* visited_ = nullptr;
+  const Report here_;  // of the instruction that is visited; made once, not for each
 };
 
 void Verifier::report(const Instr& instr, const std::string& rule) {
@@ -96,26 +101,28 @@ std::vector<Violation> Verifier::run() {
 
 void Verifier::check_declarations() {
   if (!is_identifier(kernel_.name)) report_kernel("the name is not a word of letters, digits and _");
-  std::unordered_set<std::string_view> names;
+  std::vector<std::string_view> names;
   for (const Buffer& b : kernel_.buffers) {
-    if (!names.insert(b.name).second) report_kernel(fmt::format("buffer %{}: the name is used twice", b.name));
+    if (std::find(names.begin(), names.end(), b.name) != names.end())
+      report_kernel(fmt::format("buffer %{}: the name is used twice", b.name));
+    names.push_back(b.name);
     check_buffer(b, [&](const std::string& rule) { report_kernel(fmt::format("buffer %{}: {}", b.name, rule)); });
   }
 }
 
 void Verifier::visit(size_t position) {
   const Instr& instr = kernel_.body[position];
+  visited_ = &instr;
   if (instr.op == Op::end) return leave(position);
-  const Report here = [&](const std::string& rule) { report(instr, rule); };
-  const bool sound = check_operands(kernel_, instr, here);
+  const bool sound = check_operands(kernel_, instr, here_);
   const bool indices = check_indices(instr);
   if (instr.op == Op::for_loop) return enter(position);
   check_waves_op(instr);
   if (!sound) return;
   check_reads(instr);
-  check_tiles(kernel_, instr, here);
-  if (indices) check_access(kernel_, instr, ranges_, here);
-  if (indices && (instr.op == Op::unpack || instr.op == Op::unpack_zero)) check_lane(kernel_, instr, ranges_, here);
+  check_tiles(kernel_, instr, here_);
+  if (indices) check_access(kernel_, instr, ranges_, here_);
+  if (indices && (instr.op == Op::unpack || instr.op == Op::unpack_zero)) check_lane(kernel_, instr, ranges_, here_);
   write(instr);
 }
 
@@ -133,10 +140,10 @@ void Verifier::enter(size_t position) {
 /// Copies that unrolling makes of a loop's body; more than the limit is reported and counted as one.
 int64_t Verifier::copies_of(const Instr& loop) {
   const int64_t around = open_.empty() ? 1 : open_.back().copies;
-  if (loop.loop != LoopKind::unrolled || !loop.lo.is_constant() || !loop.hi.is_constant() || loop.step < 1)
+  if (loop.loop != LoopKind::unrolled || !loop.lo->is_constant() || !loop.hi->is_constant() || loop.step < 1)
     return around;
-  const int64_t first = loop.lo.round(loop.lo.value.constant());
-  const int64_t past = loop.hi.round(loop.hi.value.constant());
+  const int64_t first = loop.lo->round(loop.lo->value.constant());
+  const int64_t past = loop.hi->round(loop.hi->value.constant());
   const int64_t trips = past <= first ? 0 : (past - first - 1) / loop.step + 1;
   if (trips <= most_copies / std::max<int64_t>(around, 1)) return around * trips;
   report(loop, fmt::format("{} x {} copies of an unrolled body; at most {}", around, trips, most_copies));
@@ -151,7 +158,7 @@ void Verifier::leave(size_t position) {
   ranges_.close();
   if (exists(loop.instr->dst)) role(loop.instr->dst) = Role::closed;
   while (!loop.defines && order_.size() > loop.first_written) {
-    written_[static_cast<size_t>(order_.back())] = false;
+    written_[static_cast<size_t>(order_.back())] = 0;
     order_.pop_back();
   }
   const bool last = position + 1 == kernel_.body.size();
@@ -167,7 +174,7 @@ void Verifier::check_loop(const Instr& loop, size_t position) {
   const auto depends_only_on_m = [](const Bound& b) {
     return std::all_of(b.value.begin(), b.value.end(), [](const Term& t) { return t.var == value_m; });
   };
-  const bool constant = loop.lo.is_constant() && loop.hi.is_constant();
+  const bool constant = loop.lo->is_constant() && loop.hi->is_constant();
   switch (loop.loop) {
     case LoopKind::serial: return;
     case LoopKind::unrolled:
@@ -197,8 +204,8 @@ void Verifier::check_bound(const Instr& loop, const Bound& bound) {
 
 /// False if an index does not exist, so that ranges cannot be asked.
 bool Verifier::check_indices(const Instr& instr) {
-  bool sound = check_affine(instr, instr.lo.value);
-  sound &= check_affine(instr, instr.hi.value);
+  bool sound = check_affine(instr, instr.lo->value);
+  sound &= check_affine(instr, instr.hi->value);
   for (const Slice& s : instr.slices) sound &= check_affine(instr, s.start);
   for (const Slice& s : instr.source_slices) sound &= check_affine(instr, s.start);
   if (instr.lane_var == Value::none) return sound;
@@ -246,8 +253,8 @@ void Verifier::write(const Instr& instr) {
   if (instr.dst == Value::none) return;
   if (instr.dst == value_m || role(instr.dst) != Role::plain)
     return report(instr, fmt::format("{} is not written by instructions", name_of(instr.dst)));
-  if (written_[static_cast<size_t>(instr.dst)]) return;
-  written_[static_cast<size_t>(instr.dst)] = true;
+  if (written_[static_cast<size_t>(instr.dst)] != 0) return;
+  written_[static_cast<size_t>(instr.dst)] = 1;
   order_.push_back(instr.dst);
 }
 
@@ -257,16 +264,21 @@ void check_agreement(const Program& program, std::vector<Violation>& violations)
     const Kernel* kernel;
     const Buffer* buffer;
   };
-  std::unordered_map<std::string_view, First> first;
+  std::vector<First> first;  // of each name
   for (const Kernel& k : program.kernels)
     for (const Buffer& b : k.buffers) {
       if (!b.is_parameter()) continue;
-      const auto [entry, is_new] = first.try_emplace(b.name, First{&k, &b});
-      if (is_new || *entry->second.buffer == b || entry->second.kernel == &k) continue;
+      const auto same_name = [&](const First& f) { return f.buffer->name == b.name; };
+      const auto found = std::find_if(first.begin(), first.end(), same_name);
+      if (found == first.end()) {
+        first.push_back({&k, &b});
+        continue;
+      }
+      if (*found->buffer == b || found->kernel == &k) continue;
       violations.push_back(
           {0, fmt::format("kernel {}: buffer %{} differs in space, type, dimensions or strided from that of "
                           "kernel {}",
-                          k.name, b.name, entry->second.kernel->name)});
+                          k.name, b.name, found->kernel->name)});
     }
 }
 

@@ -16,12 +16,7 @@ struct Block {
   int64_t bytes = 0;
 };
 
-struct Arena {
-  std::vector<Block> blocks;  // one per depth of nested leases
-  size_t depth = 0;
-};
-
-thread_local Arena arena;
+thread_local std::vector<Block> blocks;  // one per depth of nested leases
 
 /// Grows to at least twice the old size, so that slowly rising m settles after a few calls.
 void grow(Block& block, int64_t bytes) {
@@ -34,13 +29,17 @@ void grow(Block& block, int64_t bytes) {
 
 }  // namespace
 
-ArenaLease::ArenaLease(int64_t bytes) {
-  if (arena.depth == arena.blocks.size()) arena.blocks.emplace_back();
-  Block& block = arena.blocks[arena.depth++];
-  if (bytes > block.bytes || !block.memory) grow(block, bytes);
-  data_ = block.memory.get();
-}
+constinit thread_local ArenaLease::Outermost ArenaLease::outermost_{nullptr, -1, 0};
 
-ArenaLease::~ArenaLease() { --arena.depth; }
+std::byte* ArenaLease::lease(size_t depth, int64_t bytes) {
+  if (depth == blocks.size()) blocks.emplace_back();
+  Block& block = blocks[depth];
+  if (bytes > block.bytes || !block.memory) grow(block, bytes);
+  if (depth == 0) {
+    outermost_.memory = block.memory.get();
+    outermost_.bytes = block.memory ? block.bytes : -1;
+  }
+  return block.memory.get();
+}
 
 }  // namespace tilejit

@@ -13,9 +13,17 @@ class ArenaLease {
  public:
   static constexpr int64_t alignment = 64;
 
-  /// At least `bytes` of this thread's memory, contents unspecified.
-  explicit ArenaLease(int64_t bytes);
-  ~ArenaLease();
+  /// At least `bytes` of this thread's memory, contents unspecified; where `given` is not null, that memory instead.
+  explicit ArenaLease(int64_t bytes, std::byte* given = nullptr) : data_(given) {
+    if (given != nullptr) return;
+    thread_ = &outermost_;
+    const bool fits = thread_->leases == 0 && bytes <= thread_->bytes;
+    data_ = fits ? thread_->memory : lease(thread_->leases, bytes);
+    ++thread_->leases;
+  }
+  ~ArenaLease() {
+    if (thread_ != nullptr) --thread_->leases;
+  }
   ArenaLease(const ArenaLease&) = delete;
   ArenaLease& operator=(const ArenaLease&) = delete;
 
@@ -23,7 +31,20 @@ class ArenaLease {
   std::byte* data() const { return data_; }
 
  private:
-  std::byte* data_ = nullptr;
+  /// The block of the first lease and how many there are. Constant from the start and without a destructor, so that reading
+  /// it costs no call that asks whether this thread's arena exists yet.
+  struct Outermost {
+    std::byte* memory;
+    int64_t bytes;  // less than 0: there is no memory
+    size_t leases;
+  };
+  static constinit thread_local Outermost outermost_;
+
+  /// Memory for the lease around which `depth` others are, from a block that has grown where it must.
+  static std::byte* lease(size_t depth, int64_t bytes);
+
+  std::byte* data_;
+  Outermost* thread_ = nullptr;  // null: the memory was given
 };
 
 }  // namespace tilejit

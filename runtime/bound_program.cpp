@@ -15,8 +15,6 @@
 namespace tilejit {
 namespace {
 
-int64_t aligned(int64_t bytes) { return (bytes + 63) & ~int64_t{63}; }
-
 /// The first error of any task; the tasks after it are not run.
 class Failure {
  public:
@@ -40,35 +38,19 @@ class Failure {
 
 /// One kernel of a call, as the threads see it.
 struct BoundProgram::KernelCall {
-  KernelCall(const BoundKernel& kernel, const CallOperands& call, const Workspace& workspace)
-      : bound(kernel), arguments(kernel.arguments),
-        grid(kernel.has_fixed_grid ? kernel.grid : kernel.kernel->grid(call.m)), m(call.m) {
-    for (size_t i = 0; i < bound.patch_count; ++i) {
-      const Patch& patch = bound.patches[i];
-      BufferArg& argument = arguments[patch.parameter];
-      if (patch.operand == Operand::workspace)
-        argument.data = workspace[patch.workspace];
-      else
-        argument = call.matrices[static_cast<size_t>(patch.operand)];
-    }
-  }
-  KernelCall(const KernelCall&) = delete;
-  KernelCall& operator=(const KernelCall&) = delete;
-  ~KernelCall() = default;
-
   const BoundKernel& bound;
-  Arguments arguments;
+  const BufferArg* arguments;
   TaskGrid grid;
   int64_t m;
-  std::byte* scratch = nullptr;  // of thread 0
-  int64_t scratch_stride = 0;
-  Failure* failure = nullptr;
+  std::byte* scratch;  // of thread 0
+  int64_t scratch_stride;
+  Failure& failure;
 };
 
-/// One division less where a row of the buffer is a row of m.
+/// In whole blocks of 64 bytes. One division less where a row of the buffer is a row of m.
 inline int64_t BoundProgram::WorkspaceSize::at(int64_t m) const {
-  const int64_t units = rows.divisor == 1 ? rows.constant + rows.per * m : rows.at(m);
-  return aligned((units * row_bits + 7) >> 3);
+  const int64_t bits = rounds_rows ? rows.at(m) * row_bits : fixed_bits + bits_per_m * m;
+  return (bits + 511) >> 9 << 6;
 }
 
 BoundProgram::BoundProgram(KernelCache::Handle program, const PackedWeights& packed, int64_t weights)
@@ -76,37 +58,57 @@ BoundProgram::BoundProgram(KernelCache::Handle program, const PackedWeights& pac
       weights_(weights) {
   CHECK(program_->workspace.size() <= max_workspace, "more workspace buffers than a call binds");
   for (const WorkspaceBuffer& buffer : program_->workspace) {
-    WorkspaceSize size{.rows = 1, .row_bits = bits_of(buffer.type)};
+    ir::Extent rows = 1;
+    int64_t row_bits = bits_of(buffer.type);
     for (const ir::Extent& dim : buffer.dims) {
-      CHECK(dim.is_constant() || size.rows.is_constant(), "two dimensions of a workspace buffer depend on m");
+      CHECK(dim.is_constant() || rows.is_constant(), "two dimensions of a workspace buffer depend on m");
       if (dim.is_constant())
-        size.row_bits *= dim.constant;
+        row_bits *= dim.constant;
       else
-        size.rows = dim;
+        rows = dim;
     }
-    workspace_.push_back(size);
+    workspace_.push_back({.rows = rows,
+                          .row_bits = row_bits,
+                          .rounds_rows = rows.divisor != 1,
+                          .fixed_bits = rows.constant * row_bits,
+                          .bits_per_m = rows.per * row_bits});
   }
-  for (const Kernel& kernel : program_->kernels) kernels_.push_back(bind(kernel, packed));
+  size_t argument = 0;
+  for (const Kernel& kernel : program_->kernels) {
+    bind(kernel, argument, packed);
+    argument += kernel.parameters().size();
+  }
 }
 
-BoundProgram::BoundKernel BoundProgram::bind(const Kernel& kernel, const PackedWeights& packed) const {
+void BoundProgram::bind(const Kernel& kernel, size_t first_argument, const PackedWeights& packed) {
   BoundKernel bound;
   bound.kernel = &kernel;
-  bound.entry = kernel.entry();
-  const auto parameters = kernel.parameters();
-  for (size_t i = 0; i < parameters.size(); ++i) {
-    const Parameter& parameter = parameters[i];
+  bound.first_argument = first_argument;
+  for (size_t i = 0; i < kernel.parameters().size(); ++i) {
+    const Parameter& parameter = kernel.parameters()[i];
+    const size_t argument = first_argument + i;
+    const auto operand = static_cast<size_t>(parameter.operand);
     if (parameter.operand == Operand::w) bound.is_gemm = true;
-    const bool is_workspace = parameter.operand == Operand::workspace;
-    if (is_workspace || static_cast<size_t>(parameter.operand) < CallOperands::matrix_count)
-      bound.patches[bound.patch_count++] = {parameter.operand, static_cast<uint8_t>(i),
-                                            static_cast<uint8_t>(is_workspace ? parameter.workspace : 0)};
-    else
-      bound.arguments[i].data = packed.operands[static_cast<size_t>(parameter.operand)];
+    if (parameter.operand == Operand::workspace) {
+      bound.workspace.push_back(static_cast<uint8_t>(parameter.workspace));
+      buffers_.push_back({static_cast<uint8_t>(argument), bound.workspace.back()});
+    } else if (operand < CallOperands::matrix_count) {
+      matrices_.push_back({static_cast<uint8_t>(argument), static_cast<uint8_t>(operand)});
+    } else {
+      constants_.push_back({{packed.operands[operand], 0}, argument});
+    }
   }
-  bound.has_fixed_grid = kernel.has_fixed_grid();
-  if (bound.has_fixed_grid) bound.grid = kernel.grid(1);
-  return bound;
+  bound.entry = kernel.entry();
+  const auto loops = kernel.task_loops();
+  const auto is_fixed = [](const TaskLoop::End& end) { return end.is_exact && end.per_row == 0 && end.constant >= 0; };
+  bound.is_simple = bound.entry != nullptr && loops.size() == 1 && is_fixed(loops[0].lo) && loops[0].hi.is_exact;
+  if (bound.is_simple) {
+    bound.first = loops[0].lo.constant;
+    bound.step = loops[0].step;
+    bound.past = loops[0].hi.constant;
+    bound.past_per_row = loops[0].hi.per_row;
+  }
+  kernels_.push_back(std::move(bound));
 }
 
 int64_t BoundProgram::workspace_bytes(int64_t m, int threads) const {
@@ -122,46 +124,57 @@ bool BoundProgram::is_small(const BoundKernel& bound, int64_t m) const {
   constexpr int64_t shared_bytes = int64_t{2} * (int64_t{128} << 10);
   constexpr int64_t shared_multiply_adds = int64_t{2} << 19;
   int64_t bytes = bound.is_gemm ? weight_bytes_ : 0;
-  for (size_t i = 0; i < bound.patch_count; ++i)
-    if (bound.patches[i].operand == Operand::workspace) bytes += workspace_[bound.patches[i].workspace].at(m);
+  for (const uint8_t buffer : bound.workspace) bytes += workspace_[buffer].at(m);
   return bytes < shared_bytes && (!bound.is_gemm || m * weights_ < shared_multiply_adds);
 }
 
-bool BoundProgram::is_serial(int64_t m, const Threads& threads, int count) const {
+inline bool BoundProgram::is_serial(int64_t m, const Threads& threads, int count) const {
   if (count == 1 || threads.parallel_for) return count == 1;
   return std::all_of(kernels_.begin(), kernels_.end(), [&](const BoundKernel& bound) { return is_small(bound, m); });
 }
 
-Result<void> BoundProgram::run(const CallOperands& call, const Threads& threads, int count) const {
-  std::array<int64_t, max_workspace> offsets;
-  int64_t bytes = 0;
-  for (size_t i = 0; i < workspace_.size(); ++i) {
-    offsets[i] = bytes;
-    bytes += workspace_[i].at(call.m);
-  }
-  const auto run_at = [&](std::byte* memory) {
-    Workspace workspace;
-    for (size_t i = 0; i < workspace_.size(); ++i) workspace[i] = memory + offsets[i];
-    return is_serial(call.m, threads, count) ? run_serial(call, workspace, memory + bytes)
-                                             : run_shared(call, workspace, memory + bytes, threads, count);
-  };
-  if (call.workspace != nullptr) return run_at(call.workspace);
-  const int64_t all_bytes = bytes + scratch_bytes_ * count;
-  const ArenaLease arena(all_bytes);
-  if (arena.data() == nullptr)
-    return resource(fmt::format("no memory for {} bytes of workspace, m={}", all_bytes, call.m));
-  return run_at(arena.data());
+inline void BoundProgram::write_arguments(const CallOperands& call, const Frame& frame, Arguments& arguments) const {
+  for (const Constant& constant : constants_) arguments[constant.argument] = constant.value;
+  for (const Patch& patch : matrices_)
+    arguments[patch.argument] = {call.data[patch.source], call.row_stride_bytes[patch.source]};
+  for (const Patch& patch : buffers_) arguments[patch.argument] = {frame.memory + frame.offsets[patch.source], 0};
 }
 
-Result<void> BoundProgram::run_serial(const CallOperands& operands, const Workspace& workspace,
-                                      std::byte* scratch) const {
+/// Any grid of tasks, and the interpreter.
+Result<void> BoundProgram::run_grid(const BoundKernel& bound, const BufferArg* arguments, int64_t m,
+                                    std::byte* scratch) {
+  const TaskGrid grid = bound.kernel->grid(m);
+  for (int64_t id = 0; id < grid.tasks; ++id) TRY(bound.kernel->run_task(grid, id, arguments, m, scratch));
+  return {};
+}
+
+Result<void> BoundProgram::run(const CallOperands& call, const Threads& threads, int count) const {
+  const int64_t m = call.m;
+  Frame frame;
+  int64_t bytes = 0;
+  int64_t* offset = frame.offsets.data();
+  for (const WorkspaceSize& size : workspace_) {
+    *offset++ = bytes;
+    bytes += size.at(m);
+  }
+  const int64_t all_bytes = bytes + scratch_bytes_ * count;
+  const ArenaLease memory(all_bytes, call.workspace);
+  if (memory.data() == nullptr) return resource(fmt::format("no memory for {} bytes of workspace, m={}", all_bytes, m));
+  frame.memory = memory.data();
+  std::byte* const scratch = frame.memory + bytes;
+  Arguments arguments;
+  write_arguments(call, frame, arguments);
+  if (!is_serial(m, threads, count)) return run_shared(arguments.data(), m, scratch, threads, count);
   for (const BoundKernel& bound : kernels_) {
-    const KernelCall call(bound, operands, workspace);
-    for (int64_t id = 0; id < call.grid.tasks; ++id) {
-      if (bound.entry != nullptr)
-        bound.entry(call.arguments.data(), call.m, call.grid.task(id).data(), scratch);
-      else
-        TRY(bound.kernel->run_task(call.grid, id, call.arguments.data(), call.m, scratch));
+    const BufferArg* own = arguments.data() + bound.first_argument;
+    if (!bound.is_simple) {
+      TRY(run_grid(bound, own, m, scratch));
+      continue;
+    }
+    const int64_t past = bound.past + bound.past_per_row * m;
+    for (int64_t v = bound.first; v < past; v += bound.step) {
+      const int64_t task = v;  // has an address, and v stays in a register
+      bound.entry(own, m, &task, scratch);
     }
   }
   return {};
@@ -169,24 +182,27 @@ Result<void> BoundProgram::run_serial(const CallOperands& operands, const Worksp
 
 void BoundProgram::run_task(void* context, int64_t task, int thread) {
   const auto& call = *static_cast<const KernelCall*>(context);
-  if (call.failure->failed()) return;
-  auto result = call.bound.kernel->run_task(call.grid, task, call.arguments.data(), call.m,
-                                            call.scratch + thread * call.scratch_stride);
-  if (!result.ok()) call.failure->report(std::move(result.error()));
+  if (call.failure.failed()) return;
+  auto result =
+      call.bound.kernel->run_task(call.grid, task, call.arguments, call.m, call.scratch + thread * call.scratch_stride);
+  if (!result.ok()) call.failure.report(std::move(result.error()));
 }
 
-Result<void> BoundProgram::run_shared(const CallOperands& operands, const Workspace& workspace, std::byte* scratch,
-                                      const Threads& threads, int count) const {
+Result<void> BoundProgram::run_shared(const BufferArg* arguments, int64_t m, std::byte* scratch, const Threads& threads,
+                                      int count) const {
   Failure failure;
   std::array<std::optional<KernelCall>, Executable::max_kernels> calls;
   std::array<Phase, Executable::max_kernels> phases;
   for (size_t i = 0; i < kernels_.size(); ++i) {
-    KernelCall& call = calls[i].emplace(kernels_[i], operands, workspace);
-    call.scratch = scratch;
-    call.scratch_stride = scratch_bytes_;
-    call.failure = &failure;
-    phases[i] = {
-        .tasks = call.grid.tasks, .run = run_task, .context = &call, .is_small = is_small(kernels_[i], operands.m)};
+    const BoundKernel& bound = kernels_[i];
+    KernelCall& call = calls[i].emplace(KernelCall{.bound = bound,
+                                                   .arguments = arguments + bound.first_argument,
+                                                   .grid = bound.kernel->grid(m),
+                                                   .m = m,
+                                                   .scratch = scratch,
+                                                   .scratch_stride = scratch_bytes_,
+                                                   .failure = failure});
+    phases[i] = {.tasks = call.grid.tasks, .run = run_task, .context = &call, .is_small = is_small(bound, m)};
   }
   run_phases({phases.data(), kernels_.size()}, threads, count);
   return std::move(failure).result();

@@ -19,10 +19,12 @@
 
 namespace tilejit {
 
-/// What a call brings: `matrices` by Operand (a, out, mul, residual), null where the epilogue names none.
+/// What a call brings: matrices by Operand (a, out, mul, residual), null where the epilogue names none. Not as BufferArg: a
+/// copy would read at once what has just been written in two halves, and wait until the halves have left the store buffer.
 struct CallOperands {
   static constexpr size_t matrix_count = static_cast<size_t>(Operand::residual) + 1;
-  std::array<BufferArg, matrix_count> matrices;
+  std::array<void*, matrix_count> data{};
+  std::array<int64_t, matrix_count> row_stride_bytes{};
   int64_t m = 0;
   std::byte* workspace = nullptr;  // of BoundProgram::workspace_bytes(m, threads); null: the thread's arena
 };
@@ -38,44 +40,63 @@ class BoundProgram {
 
  private:
   static constexpr size_t max_workspace = 8;
-  using Workspace = std::array<std::byte*, max_workspace>;
-  using Arguments = std::array<BufferArg, Kernel::max_parameters>;
+  /// Of all kernels, one after another: written once a call, by three short loops.
+  using Arguments = std::array<BufferArg, Executable::max_kernels * Kernel::max_parameters>;
 
   /// A workspace buffer of rows.at(m) rows, which are 1 where m does not matter.
   struct WorkspaceSize {
     ir::Extent rows;
-    int64_t row_bits = 0;
+    int64_t row_bits;
+    bool rounds_rows;  // rows.at divides by more than 1; else rows.at(m) * row_bits is fixed_bits + bits_per_m * m
+    int64_t fixed_bits;
+    int64_t bits_per_m;
     int64_t at(int64_t m) const;
   };
-  /// A parameter whose memory a call brings.
+  /// An argument that is the same in every call: weights.
+  struct Constant {
+    BufferArg value;
+    size_t argument;
+  };
+  /// An argument that a call brings: a matrix, by Operand, or a workspace buffer, by its index.
   struct Patch {
-    Operand operand;  // a, out or workspace
-    uint8_t parameter;
-    uint8_t workspace;  // index of the buffer
+    uint8_t argument;
+    uint8_t source;
   };
   struct BoundKernel {
     const Kernel* kernel = nullptr;
     Entry entry = nullptr;
-    Arguments arguments{};  // the weights' are final, the others wait for a patch
-    std::array<Patch, Kernel::max_parameters> patches{};
-    size_t patch_count = 0;
-    bool is_gemm = false;  // reads the weights
-    bool has_fixed_grid = false;
-    TaskGrid grid;  // has_fixed_grid
+    size_t first_argument = 0;
+    /// Machine code for one tasks loop with nothing to divide or to clamp: from `first` in steps to past + past_per_row * m.
+    bool is_simple = false;
+    int64_t first = 0;
+    int64_t step = 1;
+    int64_t past = 0;
+    int64_t past_per_row = 0;
+    bool is_gemm = false;            // reads the weights
+    std::vector<uint8_t> workspace;  // the buffers that it reads or writes
+  };
+  /// Where a call's workspace buffers lie: at offsets from `memory`.
+  struct Frame {
+    std::byte* memory;
+    std::array<int64_t, max_workspace> offsets;
   };
   struct KernelCall;
 
   static void run_task(void* context, int64_t task, int thread);
-  BoundKernel bind(const Kernel& kernel, const PackedWeights& packed) const;
+  void bind(const Kernel& kernel, size_t first_argument, const PackedWeights& packed);
   bool is_small(const BoundKernel& bound, int64_t m) const;
   bool is_serial(int64_t m, const Threads& threads, int count) const;
-  Result<void> run_serial(const CallOperands& operands, const Workspace& workspace, std::byte* scratch) const;
-  Result<void> run_shared(const CallOperands& operands, const Workspace& workspace, std::byte* scratch,
-                          const Threads& threads, int count) const;
+  void write_arguments(const CallOperands& call, const Frame& frame, Arguments& arguments) const;
+  static Result<void> run_grid(const BoundKernel& bound, const BufferArg* arguments, int64_t m, std::byte* scratch);
+  Result<void> run_shared(const BufferArg* arguments, int64_t m, std::byte* scratch, const Threads& threads,
+                          int count) const;
 
   KernelCache::Handle program_;  // keeps the kernels alive
   std::vector<WorkspaceSize> workspace_;
   std::vector<BoundKernel> kernels_;
+  std::vector<Constant> constants_;
+  std::vector<Patch> matrices_;
+  std::vector<Patch> buffers_;  // of the workspace
   int64_t scratch_bytes_ = 0;
   int64_t weight_bytes_ = 0;
   int64_t weights_ = 0;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <limits>
 #include <utility>
 
 #include "runtime/arena.h"
@@ -69,23 +70,24 @@ Dispatch::Dispatch(Problem problem, const std::vector<Schedule>& schedules, Pack
       out_columns_(problem_.out_columns()),
       takes_operands_(problem_.has(Epilogue::mul) || problem_.has(Epilogue::residual)), ranges_(schedules.size()) {
   for (size_t i = 0; i < schedules.size(); ++i) {
-    if (i > 0) limits_.push_back(schedules[i - 1].loops.m_hi);
+    ranges_[i].last_m = i + 1 < schedules.size() ? schedules[i].loops.m_hi : std::numeric_limits<int64_t>::max();
     ranges_[i].schedule = schedules[i];
   }
 }
 
-/// A call that check_call accepts, told by a few comparisons: strides and m so small that no byte count overflows.
-bool Dispatch::is_plain(const LinearCall& call) const {
-  constexpr int64_t small = int64_t{1} << 28;
-  return call.m >= 1 && call.m <= small && call.a != nullptr && call.out != nullptr && call.lda >= problem_.k &&
-         call.lda <= small && call.ldo >= out_columns_ && call.ldo <= small && is_aligned(call.workspace) &&
-         !takes_operands_ && call.mul == nullptr && call.residual == nullptr;
+/// A call that check_call accepts, told by a few comparisons: no operands, strides and m so small that no byte count overflows.
+inline bool Dispatch::is_plain(const LinearCall& call) const {
+  constexpr int bits = 28;
+  const auto number = [](int64_t n) { return static_cast<uint64_t>(n); };  // huge where n is negative
+  const bool is_small = ((number(call.m) - 1) | number(call.lda) | number(call.ldo)) >> bits == 0;
+  return is_small && call.a != nullptr && call.out != nullptr && call.lda >= problem_.k && call.ldo >= out_columns_ &&
+         is_aligned(call.workspace) && !takes_operands_ && call.mul == nullptr && call.residual == nullptr;
 }
 
-Dispatch::Range& Dispatch::range_of(int64_t m) const {
-  size_t index = 0;
-  while (index < limits_.size() && m > limits_[index]) ++index;
-  return ranges_[index];
+inline Dispatch::Range& Dispatch::range_of(int64_t m) const {
+  Range* range = ranges_.data();
+  while (m > range->last_m) ++range;
+  return *range;
 }
 
 Result<const BoundProgram*> Dispatch::program(Range& range) const {
@@ -115,21 +117,30 @@ Result<int64_t> Dispatch::workspace_bytes(int64_t m, int threads) const {
   return TRY(program(range_of(m)))->workspace_bytes(m, count);
 }
 
-Result<void> Dispatch::run(const LinearCall& call) const {
-  if (!is_plain(call)) TRY(check_call(call, problem_));
-  const Threads& used = call.threads != nullptr ? *call.threads : threads_;
-  const int count = used.max_threads > 0 ? used.max_threads : TRY(thread_count(used));
-  Range& range = range_of(call.m);
-  const BoundProgram* ready = range.ready.load(std::memory_order_acquire);
-  if (ready == nullptr) ready = TRY(compile_range(range));
+Result<void> Dispatch::run_closely(const LinearCall& call, const Threads& threads) const {
+  TRY(check_call(call, problem_));
+  const int count = TRY(thread_count(threads));
+  const BoundProgram* found = TRY(program(range_of(call.m)));
   // Kernels write to `out` only; a buffer argument has one pointer type for both directions.
-  return ready->run({.matrices = {{{const_cast<void*>(call.a), call.lda * a_bytes_},
-                                   {call.out, call.ldo * out_bytes_},
-                                   {const_cast<void*>(call.mul), call.ldmul * out_bytes_},
-                                   {const_cast<void*>(call.residual), call.ldres * out_bytes_}}},
+  return found->run(
+      {.data = {const_cast<void*>(call.a), call.out, const_cast<void*>(call.mul), const_cast<void*>(call.residual)},
+       .row_stride_bytes = {call.lda * a_bytes_, call.ldo * out_bytes_, call.ldmul * out_bytes_,
+                            call.ldres * out_bytes_},
+       .m = call.m,
+       .workspace = static_cast<std::byte*>(call.workspace)},
+      threads, count);
+}
+
+Result<void> Dispatch::run(const LinearCall& call) const {
+  const Threads& threads = call.threads != nullptr ? *call.threads : threads_;
+  if (!is_plain(call) || threads.max_threads <= 0) return run_closely(call, threads);
+  const BoundProgram* ready = range_of(call.m).ready.load(std::memory_order_acquire);
+  if (ready == nullptr) return run_closely(call, threads);
+  return ready->run({.data = {const_cast<void*>(call.a), call.out},
+                     .row_stride_bytes = {call.lda * a_bytes_, call.ldo * out_bytes_},
                      .m = call.m,
                      .workspace = static_cast<std::byte*>(call.workspace)},
-                    used, count);
+                    threads, threads.max_threads);
 }
 
 }  // namespace tilejit

@@ -38,14 +38,17 @@ class Dispatch {
 
  private:
   struct Range {
-    Schedule schedule;
+    int64_t last_m = 0;
     std::atomic<const BoundProgram*> ready = nullptr;
+    Schedule schedule;
     std::mutex mutex;
     std::unique_ptr<const BoundProgram> program;  // what `ready` points to; written once, under the mutex
   };
 
   bool is_plain(const LinearCall& call) const;
   Range& range_of(int64_t m) const;
+  /// For a call that is not plain, leaves its threads to OpenMP, or is the first of its range.
+  Result<void> run_closely(const LinearCall& call, const Threads& threads) const;
   Result<const BoundProgram*> program(Range& range) const;
   Result<const BoundProgram*> compile_range(Range& range) const;
 
@@ -57,7 +60,6 @@ class Dispatch {
   const int64_t out_bytes_;  // of an element of out, mul and residual
   const int64_t out_columns_;
   const bool takes_operands_;          // the epilogue names mul or residual
-  std::vector<int64_t> limits_;        // the last m of each range but the last one
   mutable std::vector<Range> ranges_;  // as many from the start: a Range never moves
 };
 

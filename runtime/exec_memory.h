@@ -1,6 +1,6 @@
-// Executable memory: one private mapping per kernel, written while it is readable and writable, then switched once to
-// readable and executable. No page is ever writable and executable at the same time. A kernel takes whole pages (4 KiB);
-// the kernels of a process are few and large, so sharing pages would save little and would need a second mapping.
+// Executable memory: one private mapping for the kernels of a program, written while it is readable and writable, then
+// switched once to readable and executable. No page is ever writable and executable at the same time. A program takes whole
+// pages (4 KiB); those of a process are few, so sharing pages would save little and would need a second mapping.
 #pragma once
 
 #include <tilejit/result.h>

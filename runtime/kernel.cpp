@@ -15,10 +15,10 @@ TaskLoop::End end_of(const ir::Bound& bound) {
   const ir::Affine& value = bound.value;
   CHECK(std::all_of(value.begin(), value.end(), [](const ir::Term& t) { return t.var == ir::value_m; }),
         "a tasks loop's bound depends on more than m");
-  return {.bound = bound,
-          .constant = value.constant(),
+  return {.constant = value.constant(),
           .per_row = value.coef_of(ir::value_m),
-          .is_exact = bound.divisor == 1 && bound.limit == ir::Bound::no_limit};
+          .is_exact = bound.divisor == 1 && bound.limit == ir::Bound::no_limit,
+          .bound = bound};
 }
 
 /// The `tasks` loops around the whole body, outermost first.
@@ -48,35 +48,53 @@ int32_t share_workspace(std::vector<WorkspaceBuffer>& workspace, const ir::Buffe
   return static_cast<int32_t>(found - workspace.begin());
 }
 
+/// The code of a program's kernels, which share one mapping: making one takes as long as a fifth of a compilation.
+struct CodeImage {
+  std::vector<uint8_t> bytes;
+
+  /// Constants lie, and loops start, at multiples of 64 bytes of a kernel's code.
+  static size_t padded(size_t size) { return (size + 63) / 64 * 64; }
+  Result<void> append(const std::vector<uint8_t>& code) {
+    constexpr uint8_t int3 = 0xcc;
+    if (code.empty()) return invalid("a kernel has no code bytes");
+    bytes.insert(bytes.end(), code.begin(), code.end());
+    bytes.resize(padded(bytes.size()), int3);
+    return {};
+  }
+};
+
+/// What the cache counts: a decoded instruction and its text take about as much as 32 times its bytes.
+int64_t interpreted_bytes(const Code& code) { return 32 * static_cast<int64_t>(code.bytes.size()); }
+
 }  // namespace
 
 Result<Kernel> Kernel::load(CompiledKernel compiled, std::string_view label) {
+  std::shared_ptr<const ExecMemory> memory;
+  if (!compiled.code.interpreted)
+    memory = std::make_shared<const ExecMemory>(TRY(ExecMemory::create(compiled.code.bytes)));
+  return load_at(compiled.kernel, std::move(compiled.code), label, std::move(memory), 0);
+}
+
+Kernel Kernel::load_at(const ir::Kernel& lowered, Code code, std::string_view label,
+                       std::shared_ptr<const ExecMemory> memory, size_t offset) {
   Kernel kernel;
-  kernel.name_ = compiled.kernel.name;
-  for (const ir::Buffer& buffer : compiled.kernel.buffers) {
+  kernel.name_ = lowered.name;
+  for (const ir::Buffer& buffer : lowered.buffers) {
     if (!buffer.is_parameter()) continue;
     kernel.parameters_.push_back({buffer.name, operand_of(buffer), -1, buffer.strided});
   }
   CHECK(kernel.parameters_.size() <= max_parameters, "more parameter buffers than a call binds");
-  kernel.loops_ = find_task_loops(compiled.kernel);
-  kernel.scratch_bytes_ = compiled.code.scratch_bytes;
-  kernel.interpreted_ = std::move(compiled.code.interpreted);
-  // A decoded instruction and its text take about as much as 32 times its bytes.
-  kernel.held_bytes_ = 32 * static_cast<int64_t>(compiled.code.bytes.size());
+  kernel.loops_ = find_task_loops(lowered);
+  kernel.scratch_bytes_ = code.scratch_bytes;
+  kernel.interpreted_ = std::move(code.interpreted);
   if (kernel.interpreted_) return kernel;
-  kernel.code_ = TRY(ExecMemory::create(compiled.code.bytes));
-  kernel.held_bytes_ = kernel.code_.mapped_bytes();
-  kernel.entry_ = reinterpret_cast<Entry>(reinterpret_cast<uintptr_t>(kernel.code_.data()));
-  const std::span code(kernel.code_.data(), compiled.code.bytes.size());
+  kernel.code_ = std::move(memory);
+  const std::span bytes(kernel.code_->data() + offset, code.bytes.size());
+  kernel.entry_ = reinterpret_cast<Entry>(reinterpret_cast<uintptr_t>(bytes.data()));
   const std::string symbol = fmt::format("tilejit:{}:{}", kernel.name_, label);
-  append_perf_map(code, symbol);
-  kernel.gdb_ = GdbSymbol(code, symbol);
+  append_perf_map(bytes, symbol);
+  kernel.gdb_ = GdbSymbol(bytes, symbol);
   return kernel;
-}
-
-bool Kernel::has_fixed_grid() const {
-  return std::all_of(loops_.begin(), loops_.end(),
-                     [](const TaskLoop& loop) { return loop.lo.per_row == 0 && loop.hi.per_row == 0; });
 }
 
 TaskGrid Kernel::grid(int64_t m) const {
@@ -111,17 +129,30 @@ Result<std::vector<CompiledKernel>> for_device(std::vector<CompiledKernel> compi
 Result<Executable> load_program(std::vector<CompiledKernel> compiled, std::string_view label) {
   CHECK(compiled.size() <= Executable::max_kernels, "more kernels than a program has");
   Executable program;
+  CodeImage image;
+  for (const CompiledKernel& one : compiled) {
+    if (one.code.interpreted)
+      program.bytes += interpreted_bytes(one.code);
+    else
+      TRY(image.append(one.code.bytes));
+  }
+  std::shared_ptr<const ExecMemory> memory;
+  if (!image.bytes.empty()) {
+    memory = std::make_shared<const ExecMemory>(TRY(ExecMemory::create(image.bytes)));
+    program.bytes += memory->mapped_bytes();
+  }
+  size_t offset = 0;
   for (CompiledKernel& one : compiled) {
-    const std::vector<ir::Buffer> buffers = one.kernel.buffers;
-    Kernel kernel = TRY(Kernel::load(std::move(one), label));
+    const size_t bytes = one.code.interpreted ? 0 : CodeImage::padded(one.code.bytes.size());
+    Kernel kernel = Kernel::load_at(one.kernel, std::move(one.code), label, memory, offset);
+    offset += bytes;
     for (Parameter& parameter : kernel.parameters()) {
       if (parameter.operand != Operand::workspace) continue;
-      const auto buffer =
-          std::find_if(buffers.begin(), buffers.end(), [&](const auto& b) { return b.name == parameter.name; });
+      const auto buffer = std::find_if(one.kernel.buffers.begin(), one.kernel.buffers.end(),
+                                       [&](const auto& b) { return b.name == parameter.name; });
       parameter.workspace = share_workspace(program.workspace, *buffer);
     }
     program.scratch_bytes = std::max(program.scratch_bytes, (kernel.scratch_bytes() + 63) / 64 * 64);
-    program.bytes += kernel.held_bytes();
     program.kernels.push_back(std::move(kernel));
   }
   return program;

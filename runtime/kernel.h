@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -38,10 +39,10 @@ struct Parameter {
 /// The values of one `tasks` loop, whose bounds depend on m only.
 struct TaskLoop {
   struct End {
-    ir::Bound bound;
     int64_t constant = 0;
     int64_t per_row = 0;   // of m
     bool is_exact = true;  // the bound neither rounds nor limits
+    ir::Bound bound;
     int64_t at(int64_t m) const {
       const int64_t value = constant + per_row * m;
       return is_exact ? std::max<int64_t>(value, 0) : bound.round(value);
@@ -76,15 +77,15 @@ class Kernel {
 
   /// `label` names the kernel for profilers and debuggers. `resource`: no executable memory.
   static Result<Kernel> load(CompiledKernel compiled, std::string_view label);
+  /// The same of code that lies in `memory` already, from `offset` on.
+  static Kernel load_at(const ir::Kernel& lowered, Code code, std::string_view label,
+                        std::shared_ptr<const ExecMemory> memory, size_t offset);
 
   const std::string& name() const { return name_; }
   std::span<const Parameter> parameters() const { return parameters_; }
   std::vector<Parameter>& parameters() { return parameters_; }
   int64_t scratch_bytes() const { return scratch_bytes_; }
-  /// What the cache counts: pages of code, or about what an interpreted kernel takes.
-  int64_t held_bytes() const { return held_bytes_; }
-  /// Whether the grid is the same for every m.
-  bool has_fixed_grid() const;
+  std::span<const TaskLoop> task_loops() const { return loops_; }
   TaskGrid grid(int64_t m) const;
   /// Machine code, which cannot fail; null: run_task interprets.
   Entry entry() const { return entry_; }
@@ -95,11 +96,10 @@ class Kernel {
   std::string name_;
   std::vector<Parameter> parameters_;
   std::vector<TaskLoop> loops_;
-  ExecMemory code_;
-  GdbSymbol gdb_;          // after code_: withdrawn before the code is unmapped
-  Entry entry_ = nullptr;  // null: interpreted
+  std::shared_ptr<const ExecMemory> code_;  // of all kernels of a program
+  GdbSymbol gdb_;                           // after code_: withdrawn before the code is unmapped
+  Entry entry_ = nullptr;                   // null: interpreted
   Interpreted interpreted_;
-  int64_t held_bytes_ = 0;
   int64_t scratch_bytes_ = 0;
 };
 

@@ -35,10 +35,11 @@ struct TargetFacts {
   std::string identity;               // everything of the row that can change a byte of code, for the cache key
 };
 
-/// One run-time argument slot of a parameter buffer, in the order of the kernel's parameter buffers.
+/// One run-time argument slot of a parameter buffer, in the order of the kernel's parameter buffers. It has no initializers:
+/// a call writes only as many slots of its array as the kernel reads.
 struct BufferArg {
-  void* data = nullptr;
-  int64_t row_stride_bytes = 0;  // strided buffers only
+  void* data;
+  int64_t row_stride_bytes;  // strided buffers only
 };
 
 /// What an entry point is called with. One call runs one task: `task` holds the values of the kernel's `tasks` loop

@@ -1,5 +1,6 @@
 #include "jit/passes/expand_functions.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -26,6 +27,7 @@ void append_sequence(Op function, TileOps& ops, TileOps::F x) {
 /// A sequence works in the shape of its operand, and its last op broadcasts. Only that op writes the function's register, which may
 /// be the operand's.
 void expand_functions(ir::Kernel& kernel) {
+  if (std::none_of(kernel.body.begin(), kernel.body.end(), is_function)) return;
   std::vector<Instr> body;
   body.reserve(kernel.body.size());
   for (Instr& instr : kernel.body) {

@@ -14,8 +14,9 @@ using ir::Op;
 using ir::Value;
 
 bool surely_runs(const Instr& loop) {
-  return loop.op == Op::for_loop && loop.loop == ir::LoopKind::serial && loop.lo.is_constant() &&
-         loop.hi.is_constant() && loop.lo.round(loop.lo.value.constant()) < loop.hi.round(loop.hi.value.constant());
+  return loop.op == Op::for_loop && loop.loop == ir::LoopKind::serial && loop.lo->is_constant() &&
+         loop.hi->is_constant() &&
+         loop.lo->round(loop.lo->value.constant()) < loop.hi->round(loop.hi->value.constant());
 }
 
 /// One loop of the body: instructions (begin, end) exclusive of the loop's own.

@@ -20,8 +20,8 @@ void count_index_reads(const Instr& instr, std::vector<int32_t>& reads) {
   };
   for (const ir::Slice& s : instr.slices) count(s.start);
   for (const ir::Slice& s : instr.source_slices) count(s.start);
-  count(instr.lo.value);
-  count(instr.hi.value);
+  count(instr.lo->value);
+  count(instr.hi->value);
   if (instr.lane_var != Value::none) ++reads[static_cast<size_t>(instr.lane_var)];
 }
 
@@ -33,18 +33,21 @@ bool sweep(ir::Kernel& kernel) {
     for (const Value arg : instr.args)
       if (arg != Value::none && (arg != instr.dst || has_effect(instr))) ++reads[static_cast<size_t>(arg)];
   }
-  std::vector<Instr> kept;
-  kept.reserve(kernel.body.size());
-  for (Instr& instr : kernel.body) {
-    const bool empty_loop = instr.op == Op::end && !kept.empty() && kept.back().op == Op::for_loop &&
-                            (kept.back().loop == ir::LoopKind::serial || kept.back().loop == ir::LoopKind::unrolled);
+  size_t kept = 0;
+  for (size_t i = 0; i < kernel.body.size(); ++i) {
+    Instr& instr = kernel.body[i];
+    const Instr* last = kept > 0 ? &kernel.body[kept - 1] : nullptr;
+    const bool empty_loop = instr.op == Op::end && last != nullptr && last->op == Op::for_loop &&
+                            (last->loop == ir::LoopKind::serial || last->loop == ir::LoopKind::unrolled);
     if (empty_loop)
-      kept.pop_back();
-    else if (has_effect(instr) || reads[static_cast<size_t>(instr.dst)] > 0)
-      kept.push_back(std::move(instr));
+      --kept;
+    else if (has_effect(instr) || reads[static_cast<size_t>(instr.dst)] > 0) {
+      if (kept != i) kernel.body[kept] = std::move(instr);
+      ++kept;
+    }
   }
-  const bool changed = kept.size() != kernel.body.size();
-  kernel.body = std::move(kept);
+  const bool changed = kept != kernel.body.size();
+  kernel.body.resize(kept);
   return changed;
 }
 

@@ -7,10 +7,15 @@
 namespace tilejit {
 
 void substitute(ir::Instr& instr, ir::Value var, const ir::Affine& by) {
-  for (ir::Slice& s : instr.slices) s.start = s.start.substitute(var, by);
-  for (ir::Slice& s : instr.source_slices) s.start = s.start.substitute(var, by);
-  instr.lo.value = instr.lo.value.substitute(var, by);
-  instr.hi.value = instr.hi.value.substitute(var, by);
+  const auto in = [&](ir::Affine& index) {
+    if (index.coef_of(var) != 0) index = index.substitute(var, by);
+  };
+  for (ir::Slice& s : instr.slices) in(s.start);
+  for (ir::Slice& s : instr.source_slices) in(s.start);
+  if (instr.op == ir::Op::for_loop) {
+    in(instr.lo.edit().value);
+    in(instr.hi.edit().value);
+  }
   if (instr.lane_var == var) {
     CHECK(by.is_constant(), "the lane of an unpack must become a constant");
     instr.lane_constant += static_cast<int32_t>(by.constant());
@@ -20,7 +25,7 @@ void substitute(ir::Instr& instr, ir::Value var, const ir::Affine& by) {
 
 bool reads_index(const ir::Instr& instr, ir::Value var) {
   const auto in = [var](const ir::Slice& s) { return s.start.coef_of(var) != 0; };
-  return instr.lane_var == var || instr.lo.value.coef_of(var) != 0 || instr.hi.value.coef_of(var) != 0 ||
+  return instr.lane_var == var || instr.lo->value.coef_of(var) != 0 || instr.hi->value.coef_of(var) != 0 ||
          std::any_of(instr.slices.begin(), instr.slices.end(), in) ||
          std::any_of(instr.source_slices.begin(), instr.source_slices.end(), in);
 }

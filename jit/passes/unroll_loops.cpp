@@ -18,6 +18,7 @@ class Unroller {
   explicit Unroller(const ir::Kernel& kernel) : body_(kernel.body), partner_(ir::match_loops(kernel)) {}
 
   std::vector<ir::Instr> run() {
+    out_.reserve(body_.size());
     copy(0, body_.size());
     return std::move(out_);
   }
@@ -39,9 +40,9 @@ class Unroller {
   }
 
   void repeat(const ir::Instr& loop, size_t from, size_t to) {
-    CHECK(loop.lo.is_constant() && loop.hi.is_constant(), "an unrolled loop needs constant bounds");
-    const int64_t lo = loop.lo.round(loop.lo.value.constant());
-    const int64_t hi = loop.hi.round(loop.hi.value.constant());
+    CHECK(loop.lo->is_constant() && loop.hi->is_constant(), "an unrolled loop needs constant bounds");
+    const int64_t lo = loop.lo->round(loop.lo->value.constant());
+    const int64_t hi = loop.hi->round(loop.hi->value.constant());
     bindings_.push_back({loop.dst, lo});
     for (int64_t v = lo; v < hi; v += loop.step) {
       bindings_.back().value = v;

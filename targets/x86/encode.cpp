@@ -40,7 +40,9 @@ class Encoder : public Xbyak::CodeGenerator {
     for (const Inst& inst : code_.insts) emit(inst);
     epilogue();
     result.constants_offset = place_constants();
+    result.bytes.reserve(getSize() + code_.constants.size());
     result.bytes.assign(getCode(), getCode() + getSize());
+    result.bytes.insert(result.bytes.end(), code_.constants.begin(), code_.constants.end());
     resources_.code_bytes = result.constants_offset;
     resources_.constant_bytes = static_cast<int64_t>(result.bytes.size()) - result.constants_offset;
     result.scratch_bytes = code_.scratch_bytes;
@@ -142,13 +144,13 @@ class Encoder : public Xbyak::CodeGenerator {
     ret();
   }
 
+  /// Where the constants follow the code.
   int64_t place_constants() {
     const auto code_size = static_cast<int64_t>(getSize());
     if (code_.constants.empty()) return code_size;
-    while (getSize() % 64 != 0) db(0xcc);  // by offset: the code will stand at the start of a page
+    while (getSize() % 64 != 0) db(0xcc);  // by offset: the code will start at a multiple of 64
     const auto offset = static_cast<int64_t>(getSize());
     L(constants_);
-    db(code_.constants.data(), code_.constants.size());
     return offset;
   }
 

@@ -49,13 +49,9 @@ class Scan {
  public:
   /// Registers from `first_short` on hold spilled values for one instruction and stay.
   Scan(const VCode& code, size_t first_short, int vector_registers)
-      : spilled(code.classes.size(), 0), repeatable(repeatable_writes(code, first_short)), code_(code),
-        first_short_(first_short), intervals_(live_intervals(code)),
+      : code_(code), first_short_(first_short), intervals_(live_intervals(code)),
         rank_(code.classes.size(), -1), files_{File(static_cast<int>(gpr_order.size())), File(vector_registers),
-                                               File(7)} {
-    for (size_t r = 0; r < intervals_.size(); ++r)
-      if (repeatable[r] >= 0) intervals_[r].cost *= 0.4f;  // no store, and often no instruction at all
-  }
+                                               File(7)} {}
 
   /// False: an instruction needs more registers than there are.
   bool run() {
@@ -71,6 +67,7 @@ class Scan {
     return allocation;
   }
 
+  // By register, once registers have run out.
   std::vector<uint8_t> spilled;
   std::vector<int32_t> repeatable;
   bool any_spilled = false;
@@ -97,10 +94,19 @@ class Scan {
 
   bool is_short(size_t reg) const { return reg >= first_short_; }
 
-  float density(int32_t reg) const {
-    const Interval& i = intervals_[static_cast<size_t>(reg)];
-    return i.cost / static_cast<float>(i.end - i.start);
+  /// What choosing a victim needs and most scans, where registers suffice, do without.
+  void weigh_intervals() {
+    if (!density_.empty()) return;
+    spilled.assign(code_.classes.size(), 0);
+    repeatable = repeatable_writes(code_, first_short_);
+    density_.resize(intervals_.size());
+    for (size_t r = 0; r < intervals_.size(); ++r) {
+      const Interval& i = intervals_[r];
+      const float cost = repeatable[r] >= 0 ? i.cost * 0.4f : i.cost;  // no store, and often no instruction at all
+      density_[r] = cost / static_cast<float>(i.end - i.start);
+    }
   }
+  float density(int32_t reg) const { return density_[static_cast<size_t>(reg)]; }
 
   /// The register of an operand that ends here saves a copy in a destructive instruction.
   int preferred(const Inst& inst, Class cls, const File& file) const {
@@ -123,6 +129,7 @@ class Scan {
       assign(reg, writer.dst == Reg{reg} ? preferred(writer, cls, file) : std::countr_zero(file.free));
       return true;
     }
+    weigh_intervals();
     int victim = -1;
     float least = is_short(r) ? std::numeric_limits<float>::infinity() : density(reg);
     for (int rank = 0; rank < file.count; ++rank) {
@@ -163,6 +170,7 @@ class Scan {
   const VCode& code_;
   size_t first_short_;
   std::vector<Interval> intervals_;
+  std::vector<float> density_;  // of uses, over an interval; weigh_intervals
   std::vector<int8_t> rank_;
   std::array<File, class_count> files_;
 };

@@ -107,9 +107,9 @@ class Selector {
       open_.push_back(loop);
       return {};
     }
-    if (instr.lo.is_constant() && instr.hi.is_constant()) {
-      const int64_t lo = instr.lo.round(instr.lo.value.constant());
-      const int64_t hi = instr.hi.round(instr.hi.value.constant());
+    if (instr.lo->is_constant() && instr.hi->is_constant()) {
+      const int64_t lo = instr.lo->round(instr.lo->value.constant());
+      const int64_t hi = instr.hi->round(instr.hi->value.constant());
       const int64_t trips = hi > lo ? (hi - lo + instr.step - 1) / instr.step : 0;
       if (trips == 0) {
         i = static_cast<size_t>(partner_[i]);

@@ -50,8 +50,8 @@ Result<void> Addresses::plan() {
         task_[v] = tasks++;
       else
         scope_[v] = static_cast<int32_t>(i) + 1;
-      need(instr.lo.value);
-      need(instr.hi.value);
+      need(instr.lo->value);
+      need(instr.hi->value);
       ranges.open(instr);
     } else if (instr.op == ir::Op::end) {
       ranges.close();

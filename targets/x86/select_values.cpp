@@ -12,61 +12,82 @@ namespace {
 constexpr int lanes = 16;
 constexpr int most_registers = 4096;  // of one tile; more would only be spill code
 
-/// Backward over the kernel: which tiles may still be read. A loop's body may run again or not at all.
+/// Backward over the kernel: which tiles may still be read. A loop's body may run again or not at all, so what it reads of an
+/// earlier iteration is live around the whole loop. That is found first, for every loop once.
 class Liveness {
  public:
   explicit Liveness(const ir::Kernel& kernel)
-      : kernel_(kernel), partner_(ir::match_loops(kernel)), carried_(kernel.body.size(), 0) {}
+      : kernel_(kernel), partner_(ir::match_loops(kernel)), carried_(kernel.body.size(), 0),
+        exposed_(kernel.body.size()) {}
 
   std::vector<uint8_t> run() {
-    std::vector<uint8_t> live(kernel_.values.size(), 0);
+    Tiles read(kernel_.values.size(), 0);
+    expose(0, kernel_.body.size(), read);
+    Tiles live(kernel_.values.size(), 0);
     walk(0, kernel_.body.size(), live);
     return std::move(carried_);
   }
 
  private:
+  using Tiles = std::vector<uint8_t>;  // by value: 1 for those in the set
+
+  /// `read` becomes what begin..end reads before it writes it.
+  void expose(size_t begin, size_t end, Tiles& read) {
+    for (size_t i = end; i-- > begin;) {
+      const ir::Instr& instr = kernel_.body[i];
+      if (instr.op == ir::Op::end) {
+        Tiles inside(kernel_.values.size(), 0);
+        const auto first = static_cast<size_t>(partner_[i]);
+        expose(first + 1, i, inside);
+        for (size_t v = 0; v < inside.size(); ++v)
+          if (inside[v] != 0) exposed_[first].push_back(v);
+        for (const size_t v : exposed_[first]) read[v] = 1;
+        i = first;
+        continue;
+      }
+      if (writes_anew(instr)) read[index(instr.dst)] = 0;
+      mark_reads(instr, read);
+    }
+  }
+
   /// `live` is what is read after `end`; becomes what is read from `begin` on.
-  void walk(size_t begin, size_t end, std::vector<uint8_t>& live) {
-    std::vector<uint8_t> reaches = live;  // by tile: its present value is read after the next boundary
+  void walk(size_t begin, size_t end, Tiles& live) {
+    Tiles reaches = live;  // by tile: its present value is read after the next boundary
     for (size_t i = end; i-- > begin;) {
       const ir::Instr& instr = kernel_.body[i];
       if (instr.op == ir::Op::end) {
         const auto first = static_cast<size_t>(partner_[i]);
-        // The first walk finds what the body reads of an earlier iteration, the second marks writes with that known.
-        std::vector<uint8_t> inside = live;
+        for (const size_t v : exposed_[first]) live[v] = 1;
+        Tiles inside = live;
         walk(first + 1, i, inside);
-        merge(live, inside);
-        inside = live;
-        walk(first + 1, i, inside);
-        merge(live, inside);
         reaches = live;
         i = first;
         continue;
       }
-      visit(i, live, reaches);
+      if (writes_anew(instr)) {
+        const size_t v = index(instr.dst);
+        carried_[i] = reaches[v];
+        reaches[v] = 0;
+        live[v] = 0;
+      }
+      mark_reads(instr, live);
     }
   }
 
-  void visit(size_t i, std::vector<uint8_t>& live, std::vector<uint8_t>& reaches) {
-    const ir::Instr& instr = kernel_.body[i];
-    const bool in_place = std::find(instr.args.begin(), instr.args.end(), instr.dst) != instr.args.end();
-    if (instr.dst != ir::Value::none && !in_place) {
-      const auto v = static_cast<size_t>(instr.dst);
-      carried_[i] = reaches[v];
-      reaches[v] = 0;
-      live[v] = 0;
-    }
+  static size_t index(ir::Value v) { return static_cast<size_t>(v); }
+  static bool writes_anew(const ir::Instr& instr) {
+    return instr.dst != ir::Value::none &&
+           std::find(instr.args.begin(), instr.args.end(), instr.dst) == instr.args.end();
+  }
+  static void mark_reads(const ir::Instr& instr, Tiles& tiles) {
     for (const ir::Value arg : instr.args)
-      if (arg != ir::Value::none) live[static_cast<size_t>(arg)] = 1;
-  }
-
-  static void merge(std::vector<uint8_t>& into, const std::vector<uint8_t>& from) {
-    for (size_t v = 0; v < into.size(); ++v) into[v] = into[v] | from[v];
+      if (arg != ir::Value::none) tiles[index(arg)] = 1;
   }
 
   const ir::Kernel& kernel_;
   std::vector<int32_t> partner_;
-  std::vector<uint8_t> carried_;
+  Tiles carried_;                             // by instruction
+  std::vector<std::vector<size_t>> exposed_;  // by for_loop: the tiles that its body reads before it writes them
 };
 
 bool makes_nibbles(const ir::Kernel& kernel, const ir::Instr& instr) {

@@ -7,20 +7,6 @@
 namespace tilejit::x86 {
 namespace {
 
-using namespace op_flag;
-
-constexpr VOpInfo infos[] = {
-#define VVV(name, flags) {#name, Form::vvv, flags, 64},
-#define VV(name, dst_bytes, src_bytes, flags) {#name, Form::vv, flags, src_bytes},
-#define VVI(name, flags) {#name, Form::vvi, flags, 64},
-#define VOP(name, form, flags) {#name, Form::form, flags, 64},
-#include "targets/x86/vcode_ops.def"
-#undef VVV
-#undef VV
-#undef VVI
-#undef VOP
-};
-
 constexpr std::array gpr_names = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
                                   "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15"};
 
@@ -97,8 +83,6 @@ class Printer {
 };
 
 }  // namespace
-
-const VOpInfo& info(VOp op) { return infos[static_cast<size_t>(op)]; }
 
 std::string print(const VCode& code, const Allocation& allocation) { return Printer(code, allocation).text(); }
 

@@ -56,7 +56,21 @@ struct VOpInfo {
   uint8_t source_bytes;  // of a vv row's memory operand
   bool has(uint8_t flag) const { return (flags & flag) != 0; }
 };
-const VOpInfo& info(VOp op);
+namespace vop_table {
+using namespace op_flag;
+inline constexpr VOpInfo infos[] = {
+#define VVV(name, flags) {#name, Form::vvv, flags, 64},
+#define VV(name, dst_bytes, src_bytes, flags) {#name, Form::vv, flags, src_bytes},
+#define VVI(name, flags) {#name, Form::vvi, flags, 64},
+#define VOP(name, form, flags) {#name, Form::form, flags, 64},
+#include "targets/x86/vcode_ops.def"
+#undef VVV
+#undef VV
+#undef VVI
+#undef VOP
+};
+}  // namespace vop_table
+constexpr const VOpInfo& info(VOp op) { return vop_table::infos[static_cast<size_t>(op)]; }
 
 enum class Class : uint8_t { gpr, zmm, mask };
 inline constexpr int class_count = 3;

@@ -340,7 +340,7 @@ TEST(Verify, BrokenReferences) {
               b.prefetch(BufferId{0}, {{Affine::of(Value{50}), 1}}, 1);
             }),
             "kernel k: `prefetch %b[%?50]`: a value that does not exist cannot be an index");
-  EXPECT_EQ(violation_of([](Builder& b, Value) { b.append(Op::for_loop).hi = Affine::of(Value{50}); }),
+  EXPECT_EQ(violation_of([](Builder& b, Value) { b.append(Op::for_loop).hi = Bound(Affine::of(Value{50})); }),
             "kernel k: `for serial %?-1 = 0..%?50 {`: the op writes a register, which is missing");
 }
 

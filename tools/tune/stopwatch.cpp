@@ -59,11 +59,15 @@ Stopwatch::Rows& Stopwatch::rows_of(int64_t m) {
 }
 
 Result<void> Stopwatch::call(const BoundProgram& program, Rows& rows) const {
-  const BufferArg operand{rows.operand.data.data(), bytes_of(problem_.out, problem_.n)};
-  const BufferArg out{rows.out.data(), bytes_of(problem_.out, problem_.out_columns())};
-  const BufferArg a{rows.a.data.data(), bytes_of(problem_.a, problem_.k)};
-  return program.run({.matrices = {a, out, operand, operand}, .m = rows.a.rows, .workspace = nullptr}, threads_,
-                     threads_.max_threads);
+  void* const operand = rows.operand.data.data();
+  const int64_t operand_stride = bytes_of(problem_.out, problem_.n);
+  return program.run(
+      {.data = {rows.a.data.data(), rows.out.data(), operand, operand},
+       .row_stride_bytes = {bytes_of(problem_.a, problem_.k), bytes_of(problem_.out, problem_.out_columns()),
+                            operand_stride, operand_stride},
+       .m = rows.a.rows,
+       .workspace = nullptr},
+      threads_, threads_.max_threads);
 }
 
 /// All copies hold the same weights, so every schedule must give the same bits.

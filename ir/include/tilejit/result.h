@@ -2,6 +2,7 @@
 // No exception crosses the library's border. TRY(expression) unwraps the value or returns the error to the caller.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -51,18 +52,17 @@ class [[nodiscard]] Result {
 template <>
 class [[nodiscard]] Result<void> {
  public:
-  Result() = default;
-  Result(Error error) : error_(std::move(error)), ok_(false) {}
+  Result() noexcept : error_(std::nullopt) {}  // success writes one byte: it is what nearly every call returns
+  Result(Error error) : error_(std::move(error)) {}
 
-  bool ok() const { return ok_; }
-  explicit operator bool() const { return ok_; }
+  bool ok() const { return !error_.has_value(); }
+  explicit operator bool() const { return ok(); }
   void value() const {}
-  Error& error() { return error_; }
-  const Error& error() const { return error_; }
+  Error& error() { return *error_; }
+  const Error& error() const { return *error_; }
 
  private:
-  Error error_{ErrorKind::invalid, {}};
-  bool ok_ = true;
+  std::optional<Error> error_;
 };
 
 }  // namespace tilejit
