@@ -75,8 +75,8 @@ class Sources {
     for (size_t i = 0; i < kernel_.body.size(); ++i) {
       const Instr& instr = kernel_.body[i];
       if (instr.op == Op::for_loop) {
-        const int64_t lo = instr.lo.round(evaluate(instr.lo.value));
-        const int64_t hi = instr.hi.round(evaluate(instr.hi.value));
+        const int64_t lo = instr.lo->round(evaluate(instr.lo->value));
+        const int64_t hi = instr.hi->round(evaluate(instr.hi->value));
         const int64_t trips = std::max<int64_t>(0, (hi - lo + instr.step - 1) / instr.step);
         first_[static_cast<size_t>(instr.dst)] = lo;
         loops_.push_back({i, instr.dst, lo, lo + std::max<int64_t>(0, trips - 1) * instr.step, trips, open});
