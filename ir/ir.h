@@ -194,8 +194,8 @@ struct Instr {
   Value lane_var = Value::none;
   Value dst = Value::none;
   std::array<Value, 3> args{Value::none, Value::none, Value::none};
-  int64_t imm =
-      0;  // fill: bits; unpack: the zero point; prefetch: 1 for L1, 2 for L2; wait: how many may stay in flight
+  /// fill: bits; unpack: the zero point; prefetch: 1 for L1, 2 for L2; wait: how many may stay in flight.
+  int64_t imm = 0;
   BufferId buffer = BufferId::none;
   BufferId source = BufferId::none;  // async_copy
   std::vector<Slice> slices;         // one per dimension of buffer

@@ -133,4 +133,11 @@ std::vector<Candidate> candidates(const Problem& resolved, const Layout& layout,
   return Space(resolved, layout, target).all();
 }
 
+std::vector<Schedule> legal_schedules(const Problem& resolved, const Layout& layout, const TargetFacts& target) {
+  std::vector<Schedule> schedules;
+  for (const Candidate& candidate : candidates(resolved, layout, target))
+    if (candidate.verdict) schedules.push_back(candidate.schedule);
+  return schedules;
+}
+
 }  // namespace tilejit

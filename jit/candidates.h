@@ -21,5 +21,7 @@ struct Candidate {
 std::vector<Layout> candidate_layouts(const Problem& resolved, const TargetFacts& target);
 /// Every loops under one layout: those of the tables, then the default ones that are not among them.
 std::vector<Candidate> candidates(const Problem& resolved, const Layout& layout, const TargetFacts& target);
+/// The legal ones of them.
+std::vector<Schedule> legal_schedules(const Problem& resolved, const Layout& layout, const TargetFacts& target);
 
 }  // namespace tilejit

@@ -150,7 +150,7 @@ class Defaults {
 
   /// Rows of a task where panels alone are too few to share: 0 for all of m.
   int task_rows(int mr) const {
-    constexpr int64_t enough_tasks = 96;  // at 256 rows
+    constexpr int64_t enough_tasks = 96;  // at 256 rows: six for each of 16 threads
     const int64_t panels = (problem_.n + layout_.panel - 1) / layout_.panel / layout_.streams;
     if (panels >= enough_tasks) return 0;
     return static_cast<int>(round_up(std::max<int64_t>(256 * panels / enough_tasks, int64_t{4} * mr), mr));
@@ -199,11 +199,8 @@ std::vector<Loops> default_loops(const Problem& problem, const Layout& layout, c
 }
 
 Schedule default_schedule(const Problem& problem, int64_t m, const TargetFacts& target) {
-  Schedule schedule;
-  schedule.layout = default_layout(problem, target);
-  for (const Loops& loops : default_loops(problem, schedule.layout, target))
-    if (m >= loops.m_lo && m <= loops.m_hi) schedule.loops = loops;
-  return schedule;
+  const Layout layout = default_layout(problem, target);
+  return {layout, loops_for(default_loops(problem, layout, target), m)};
 }
 
 }  // namespace tilejit

@@ -110,6 +110,10 @@ std::string print_schedule(const Schedule& s) {
                      split, l.unroll, l.prefetch, spread, l.m_lo, hi);
 }
 
+const Loops& loops_for(const std::vector<Loops>& ranges, int64_t m) {
+  return *std::find_if(ranges.begin(), ranges.end(), [&](const Loops& loops) { return m <= loops.m_hi; });
+}
+
 Result<void> legal(const Problem& problem, const Schedule& schedule, const TargetFacts& target) {
   const Layout& layout = schedule.layout;
   const Loops& loops = schedule.loops;

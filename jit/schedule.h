@@ -64,6 +64,9 @@ Result<Schedule> parse_schedule(std::string_view line);
 std::string print_schedule(const Schedule& schedule);
 std::string print_layout(const Layout& layout);
 
+/// The loops for m of ascending ranges that cover every m.
+const Loops& loops_for(const std::vector<Loops>& ranges, int64_t m);
+
 /// ok, or `unsupported` with every reason, joined by "; ".
 Result<void> legal(const Problem& problem, const Schedule& schedule, const TargetFacts& target);
 

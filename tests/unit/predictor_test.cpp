@@ -66,10 +66,22 @@ TEST(Predictor, AVariantThatTimeDidNotReachIsAsItsTile) {
   EXPECT_TRUE(std::isinf(predictor.cycles(tile, 1)));
   std::atomic<int> asked = 0;
   predictor.predict({variant, tile}, [&] { return asked++ < 1; });
-  EXPECT_EQ(predictor.compiled(), 1u);
+  EXPECT_FALSE(std::isinf(predictor.cycles(tile, 1)));
   EXPECT_EQ(predictor.cycles(variant, 1), predictor.cycles(tile, 1));
   predictor.predict({variant, tile}, [] { return true; });
   EXPECT_LT(predictor.cycles(tile, 1), predictor.cycles(variant, 1));
+}
+
+/// A block of k in place has its own tile, which time comes to before any variant, and a shared prefetch is a variant.
+TEST(Predictor, ABlockInPlaceStandsForItsVariants) {
+  Predictor predictor = predictor_of("spr", {64});
+  const Schedule block = *parse_schedule("panel=64 nr=64 mr=2 kc=1024 mc=64");
+  const Schedule variant = *parse_schedule("panel=64 nr=64 mr=2 kc=1024 mc=64 unroll=4 prefetch=32768 spread=16");
+  EXPECT_EQ(tile_of(block), tile_of(variant));
+  std::atomic<int> asked = 0;
+  predictor.predict({block, variant}, [&] { return asked++ < 1; });
+  EXPECT_FALSE(std::isinf(predictor.cycles(block, 64)));
+  EXPECT_EQ(predictor.cycles(variant, 64), predictor.cycles(block, 64));
 }
 
 TEST(Predictor, WithoutAModelAllAreAlike) {
@@ -82,9 +94,7 @@ TEST(Predictor, WithoutAModelAllAreAlike) {
 TEST(Order, OfALayoutIsTheSameEachTimeAndHoldsTheDefaultFarInFront) {
   const TargetFacts& facts = (*find_target("zen4"))->facts();
   const Problem problem = *resolve(*parse_problem(usual), facts);
-  std::vector<Schedule> schedules;
-  for (const Candidate& candidate : candidates(problem, default_layout(problem, facts), facts))
-    if (candidate.verdict) schedules.push_back(candidate.schedule);
+  const std::vector<Schedule> schedules = legal_schedules(problem, default_layout(problem, facts), facts);
   const auto order = [&] {
     Predictor predictor = predictor_of("zen4", {16});
     predictor.predict(schedules, [] { return true; });

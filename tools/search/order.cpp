@@ -12,6 +12,7 @@ namespace tilejit::search {
 Schedule tile_of(Schedule schedule) {
   schedule.loops.unroll = 1;
   schedule.loops.prefetch = 0;
+  schedule.loops.spread = 1;
   schedule.loops.mc = 0;
   return schedule;
 }

@@ -8,7 +8,7 @@
 
 namespace tilejit::search {
 
-/// The schedule without what tells variants of one register tile apart: unroll, prefetch and the rows of a task.
+/// The schedule without what tells variants of one register tile apart: unroll, prefetch, its spread and the rows of a task.
 Schedule tile_of(Schedule schedule);
 
 /// Best first. Times within a percent count as equal, which is less than a static model knows: of equals every register

@@ -83,8 +83,7 @@ void Predictor::predict(const std::vector<Schedule>& schedules, const std::funct
   std::vector<Schedule> tiles;
   std::vector<Schedule> variants;
   for (const Schedule& schedule : schedules) {
-    const bool is_usual =
-        schedule.loops.expand == Expand::panel || schedule.loops.prefetch == target_.facts().prefetch_bytes;
+    const bool is_usual = schedule.loops.is_blocked() || schedule.loops.prefetch == target_.facts().prefetch_bytes;
     const std::string text = print_schedule(schedule);
     const bool is_first = is_usual && tiles_.emplace(print_schedule(tile_of(schedule)), text).first->second == text;
     (is_first ? tiles : variants).push_back(schedule);

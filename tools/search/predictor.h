@@ -21,15 +21,13 @@ class Predictor {
   Predictor(const Problem& resolved, const Target& target, std::vector<int64_t> m, int threads);
 
   /// Predicts legal schedules on all cores of this machine while `in_time` says so: first one of each register tile,
-  /// then its variants (unroll, prefetch, rows of a task), those of tiles that are near the best of some m first.
+  /// then its variants (unroll, prefetch, spread, rows of a task), those of tiles that are near the best of some m first.
   void predict(const std::vector<Schedule>& schedules, const std::function<bool()>& in_time);
 
   /// Cycles of one call, m one of the constructor's; infinite for a schedule that does not compile. Where predict() did
   /// not come to a variant its tile's first schedule stands for it, and where it did not come to that either the
   /// variant takes forever; what it was never given is compiled now. 1 for every schedule of a target without a model.
   double cycles(const Schedule& schedule, int64_t m);
-  /// Schedules compiled so far.
-  size_t compiled() const { return cycles_.size(); }
 
  private:
   using Cycles = std::vector<double>;  // by m

@@ -24,8 +24,7 @@ constexpr int compare_rounds = 9;
 constexpr double unmeasured = std::numeric_limits<double>::infinity();
 
 Loops covering(const std::vector<Loops>& ranges, int64_t m) {
-  const auto found = std::find_if(ranges.begin(), ranges.end(), [&](const Loops& loops) { return m <= loops.m_hi; });
-  Loops loops = *found;
+  Loops loops = loops_for(ranges, m);
   loops.m_lo = 1;
   loops.m_hi = Loops::no_limit;
   return loops;
@@ -52,13 +51,6 @@ class Search {
     if (task_.progress) task_.progress(what);
   }
 
-  std::vector<Schedule> legal_schedules(const Layout& layout) const {
-    std::vector<Schedule> schedules;
-    for (const Candidate& candidate : candidates(task_.problem, layout, *task_.target))
-      if (candidate.verdict) schedules.push_back(candidate.schedule);
-    return schedules;
-  }
-
   /// In the order predicted for m; under the default layout the default's loops come first.
   std::vector<Schedule> ranked(const std::vector<Schedule>& schedules, const Layout& layout, int64_t m) const {
     std::vector<double> predicted;
@@ -83,7 +75,7 @@ class Search {
     std::vector<LayoutSpace> spaces;
     for (const Layout& layout : layouts) {
       LayoutSpace space{.layout = layout, .schedules = {}};
-      const std::vector<Schedule> schedules = legal_schedules(layout);
+      const std::vector<Schedule> schedules = legal_schedules(task_.problem, layout, *task_.target);
       for (const int64_t m : task_.m) space.schedules.push_back(ranked(schedules, layout, m));
       if (!space.schedules.front().empty()) spaces.push_back(std::move(space));
     }
@@ -190,7 +182,7 @@ class Search {
     const double now = machine_.now();
     const double end =
         now + (deadline(layouts_share + loops_share) - now) / static_cast<double>(task_.m.size() - index);
-    std::vector<Schedule> schedules = ranked(legal_schedules(layout), layout, m);
+    std::vector<Schedule> schedules = ranked(legal_schedules(task_.problem, layout, *task_.target), layout, m);
     if (index < leaders_.size()) {
       schedules.erase(std::remove(schedules.begin(), schedules.end(), leaders_[index]), schedules.end());
       schedules.insert(schedules.begin(), leaders_[index]);
@@ -255,7 +247,7 @@ class Search {
   /// Where the prediction had put it.
   void place(Outcome& outcome) const {
     const double chosen = task_.predicted(outcome.tuned, outcome.m);
-    const std::vector<Schedule> all = legal_schedules(outcome.tuned.layout);
+    const std::vector<Schedule> all = legal_schedules(task_.problem, outcome.tuned.layout, *task_.target);
     outcome.places = static_cast<int64_t>(all.size());
     outcome.place = 1 + std::count_if(all.begin(), all.end(), [&](const Schedule& schedule) {
                       return task_.predicted(schedule, outcome.m) < chosen;

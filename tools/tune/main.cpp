@@ -73,17 +73,19 @@ void print_space(const Group& group, const TargetFacts& target) {
   fmt::print("# {} of {} schedules are legal\n", legal_ones, all);
 }
 
-std::vector<Schedule> legal_schedules(const Group& group, const TargetFacts& target) {
+/// Of every layout.
+std::vector<Schedule> all_legal_schedules(const Group& group, const TargetFacts& target) {
   std::vector<Schedule> schedules;
-  for (const Layout& layout : candidate_layouts(group.problem, target))
-    for (const Candidate& candidate : candidates(group.problem, layout, target))
-      if (candidate.verdict) schedules.push_back(candidate.schedule);
+  for (const Layout& layout : candidate_layouts(group.problem, target)) {
+    const std::vector<Schedule> legal_ones = legal_schedules(group.problem, layout, target);
+    schedules.insert(schedules.end(), legal_ones.begin(), legal_ones.end());
+  }
   return schedules;
 }
 
 /// Each legal schedule and its cycles, by the regret summed over m.
 void print_order(const Group& group, const Target& target, int threads) {
-  const std::vector<Schedule> schedules = legal_schedules(group, target.facts());
+  const std::vector<Schedule> schedules = all_legal_schedules(group, target.facts());
   search::Predictor predictor(group.problem, target, group.m, threads);
   predictor.predict(schedules, [] { return true; });
   std::vector<double> regrets(schedules.size(), 0);
@@ -136,7 +138,7 @@ Result<search::Found> tune_group(const Group& group, const Target& target, int t
   };
   tell("predictions");
   search::Predictor predictor(group.problem, target, group.m, threads);
-  predictor.predict(legal_schedules(group, target.facts()),
+  predictor.predict(all_legal_schedules(group, target.facts()),
                     [&] { return measure::now() < start + predictions_share * budget_seconds; });
   const search::Task task{
       .problem = group.problem,
