@@ -3,7 +3,7 @@ build_packages=(g++ cmake ninja-build libfmt-dev libxbyak-dev nlohmann-json3-dev
 test_packages=(libgtest-dev python3 pkgconf ccache git)
 # Installed where the release has them: LLVM 22 is in Debian 12's security suite; format and tidy are pinned to one
 # version; OpenBLAS is the peer library that a distribution has.
-build_optional=(llvm-22-dev)
+build_optional=(llvm-22-dev liblld-22-dev libzstd-dev zlib1g-dev libxml2-dev)
 test_optional=(clang-format-14 clang-tidy-14 libopenblas-dev)
 
 installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }

@@ -1,0 +1,61 @@
+#include "targets/amdgpu/arch.h"
+
+#include <vector>
+
+namespace tilejit::amdgpu {
+namespace {
+
+GpuRow cdna(const char* name, Family family) {
+  GpuRow row;
+  row.facts.name = name;
+  row.facts.identity = name;
+  row.facts.lanes = 64;
+  row.facts.registers = 192;  // of 256, without addresses and what is in flight
+  row.family = family;
+  row.agprs = 256;
+  if (family == Family::cdna4) {
+    row.lds_bytes = 160 << 10;
+    row.lds_banks = 64;
+  }
+  return row;
+}
+
+GpuRow rdna(const char* name, const char* also, Family family, int simd_vgprs) {
+  GpuRow row;
+  row.facts.name = name;
+  row.facts.identity = name;
+  row.facts.lanes = 32;
+  row.facts.registers = 192;
+  row.also = also;
+  row.family = family;
+  row.wave = 32;
+  row.simd_vgprs = simd_vgprs;
+  row.most_waves = 16;
+  row.simds = 2;
+  return row;
+}
+
+}  // namespace
+
+std::span<const GpuRow> gpu_rows() {
+  static const std::vector<GpuRow> rows = {
+      cdna("gfx90a", Family::cdna2),
+      cdna("gfx942", Family::cdna3),
+      cdna("gfx950", Family::cdna4),
+      rdna("gfx1030", "", Family::rdna2, 1024),
+      rdna("gfx1100", "gfx1101, gfx1102, gfx1103", Family::rdna3, 1536),
+      rdna("gfx1150", "", Family::rdna3, 1024),
+      rdna("gfx1151", "", Family::rdna3, 1536),
+      rdna("gfx1200", "", Family::rdna4, 1536),
+      rdna("gfx1201", "", Family::rdna4, 1536),
+  };
+  return rows;
+}
+
+const GpuRow* find_gpu_row(std::string_view name) {
+  for (const GpuRow& row : gpu_rows())
+    if (row.facts.name == name) return &row;
+  return nullptr;
+}
+
+}  // namespace tilejit::amdgpu

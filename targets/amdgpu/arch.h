@@ -1,0 +1,36 @@
+// The GPU models as rows of facts. Instruction choice reads a row; nothing asks a device what it can do, since the name of an
+// architecture decides. Sources: AMD's ISA documents (CDNA 2 to 4, RDNA 2 to 4) and LLVM's AMDGPU usage guide.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "targets/target.h"
+
+namespace tilejit::amdgpu {
+
+/// What shares instruction formats, matrix instructions and counters to wait on.
+enum class Family : uint8_t { cdna2, cdna3, cdna4, rdna2, rdna3, rdna4 };
+
+constexpr bool is_cdna(Family family) { return family <= Family::cdna4; }
+
+struct GpuRow {
+  TargetFacts facts;      // name: what LLVM calls the processor
+  std::string_view also;  // processors that execute the same code objects when they are compiled for them
+  Family family = Family::cdna3;
+  int wave = 64;              // lanes
+  int64_t lds_bytes = 65536;  // that one workgroup can have
+  int vgprs = 256;            // 32-bit vector registers that one wave can have, AGPRs excluded
+  int agprs = 0;
+  int simd_vgprs = 512;  // of a SIMD, for each lane; the waves that are resident on it share them
+  int most_waves = 8;    // resident on a SIMD
+  int simds = 4;         // that share one LDS
+  int lds_banks = 32;    // of four bytes
+};
+
+std::span<const GpuRow> gpu_rows();
+/// Null when no row has this name.
+const GpuRow* find_gpu_row(std::string_view name);
+
+}  // namespace tilejit::amdgpu
