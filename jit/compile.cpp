@@ -45,14 +45,18 @@ ir::Program lower_program(ir::Program program, const StageSink& stages) {
   return program;
 }
 
+std::vector<CompiledKernel> with_code(ir::Program lowered, std::vector<Code> code) {
+  CHECK(code.size() == lowered.kernels.size(), "as many codes as kernels");
+  std::vector<CompiledKernel> compiled;
+  for (size_t i = 0; i < code.size(); ++i) compiled.push_back({std::move(lowered.kernels[i]), std::move(code[i])});
+  return compiled;
+}
+
 Result<std::vector<CompiledKernel>> compile(ir::Program program, const Target& target, const LowerOptions& options) {
   ir::Program lowered = lower_program(std::move(program), options.stages);
-  std::vector<CompiledKernel> compiled;
-  for (ir::Kernel& kernel : lowered.kernels) {
-    Code code = TRY(target.lower(kernel, options));
-    compiled.push_back({std::move(kernel), std::move(code)});
-  }
-  return compiled;
+  std::vector<Code> code;
+  for (const ir::Kernel& kernel : lowered.kernels) code.push_back(TRY(target.lower(kernel, options)));
+  return with_code(std::move(lowered), std::move(code));
 }
 
 }  // namespace tilejit

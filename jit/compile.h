@@ -27,6 +27,9 @@ struct CompiledKernel {
   Code code;
 };
 
+/// The kernels of a lowered program with the code that they have already, in their order.
+std::vector<CompiledKernel> with_code(ir::Program lowered, std::vector<Code> code);
+
 /// Compiles every kernel of a verified program. `stages` receives "tile", each pass, then the target's own stages.
 Result<std::vector<CompiledKernel>> compile(ir::Program program, const Target& target, const LowerOptions& options);
 

@@ -10,6 +10,7 @@
 
 #include "ir/check.h"
 #include "runtime/arena.h"
+#include "runtime/gpu_program.h"
 #include "runtime/threads.h"
 
 namespace tilejit {
@@ -148,15 +149,21 @@ Result<void> BoundProgram::run_grid(const BoundKernel& bound, const BufferArg* a
   return {};
 }
 
-Result<void> BoundProgram::run(const CallOperands& call, const Threads& threads, int count) const {
-  const int64_t m = call.m;
-  Frame frame;
+/// The bytes of all workspace buffers, and where each lies.
+inline int64_t BoundProgram::lay_out(int64_t m, Frame& frame) const {
   int64_t bytes = 0;
   int64_t* offset = frame.offsets.data();
   for (const WorkspaceSize& size : workspace_) {
     *offset++ = bytes;
     bytes += size.at(m);
   }
+  return bytes;
+}
+
+Result<void> BoundProgram::run(const CallOperands& call, const Threads& threads, int count) const {
+  const int64_t m = call.m;
+  Frame frame;
+  const int64_t bytes = lay_out(m, frame);
   const int64_t all_bytes = bytes + scratch_bytes_ * count;
   const ArenaLease memory(all_bytes, call.workspace);
   if (memory.data() == nullptr) return resource(fmt::format("no memory for {} bytes of workspace, m={}", all_bytes, m));
@@ -177,6 +184,22 @@ Result<void> BoundProgram::run(const CallOperands& call, const Threads& threads,
       bound.entry(own, m, &task, scratch);
     }
   }
+  return {};
+}
+
+Result<void> BoundProgram::queue(const CallOperands& call, hip::Stream stream) const {
+  const hip::Place& place = program_->place;
+  const hip::CurrentGpu current = TRY(hip::CurrentGpu::set(place));
+  Frame frame;
+  const int64_t bytes = lay_out(call.m, frame);
+  std::optional<GpuWorkspace> lease;  // held until all kernels of the call are queued
+  if (call.workspace == nullptr) lease = TRY(GpuWorkspace::lease(place, stream, bytes));
+  frame.memory = lease ? lease->data() : call.workspace;
+  Arguments arguments;
+  write_arguments(call, frame, arguments);
+  for (const BoundKernel& bound : kernels_)
+    TRY(bound.kernel->gpu_launch()(arguments.data() + bound.first_argument, call.m, bound.kernel->grid(call.m),
+                                   stream));
   return {};
 }
 

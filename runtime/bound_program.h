@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "runtime/cache.h"
+#include "runtime/hip.h"
 #include "runtime/kernel.h"
 #include "runtime/pack.h"
 
@@ -37,6 +38,8 @@ class BoundProgram {
   int64_t workspace_bytes(int64_t m, int threads) const;
   /// `count` of thread_count(threads). `resource`: no memory for the arena; else only the interpreter can fail.
   Result<void> run(const CallOperands& call, const Threads& threads, int count) const;
+  /// Of a program that a GPU holds, whose memory the call's pointers are: queues the kernels on the stream.
+  Result<void> queue(const CallOperands& call, hip::Stream stream) const;
 
  private:
   static constexpr size_t max_workspace = 8;
@@ -82,6 +85,7 @@ class BoundProgram {
   };
   struct KernelCall;
 
+  int64_t lay_out(int64_t m, Frame& frame) const;
   static void run_task(void* context, int64_t task, int thread);
   void bind(const Kernel& kernel, size_t first_argument, const PackedWeights& packed);
   bool is_small(const BoundKernel& bound, int64_t m) const;

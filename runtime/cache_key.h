@@ -24,8 +24,9 @@ struct CacheKey {
 
 /// The key of the kernels of a resolved problem. m is left out (a kernel takes it at run time), and so is the schedule's
 /// range of m (it says when a kernel is used, not what it is). x86 code depends on tilejit's build alone; a target whose
-/// code a library generates names that library's build in TargetFacts::identity.
-CacheKey cache_key(const Problem& resolved, const Schedule& schedule, const TargetFacts& target, Device device);
+/// code a library generates names that library's build in TargetFacts::identity. `gpu` counts for device=hip.
+CacheKey cache_key(const Problem& resolved, const Schedule& schedule, const TargetFacts& target, Device device,
+                   int gpu = 0);
 /// The key with a given text.
 CacheKey key_of_text(std::string text);
 

@@ -64,24 +64,25 @@ Result<void> check_rows(int64_t m) {
 }
 
 Dispatch::Dispatch(Problem problem, const std::vector<Schedule>& schedules, PackedWeights packed, Threads threads,
-                   Compile compile)
+                   Compile compile, Device device)
     : problem_(std::move(problem)), packed_(std::move(packed)), threads_(std::move(threads)),
       compile_(std::move(compile)), a_bytes_(bytes_of(problem_.a, 1)), out_bytes_(bytes_of(problem_.out, 1)),
       out_columns_(problem_.out_columns()),
-      takes_operands_(problem_.has(Epilogue::mul) || problem_.has(Epilogue::residual)), ranges_(schedules.size()) {
+      is_special_(problem_.has(Epilogue::mul) || problem_.has(Epilogue::residual) || device == Device::hip),
+      is_queued_(device == Device::hip), ranges_(schedules.size()) {
   for (size_t i = 0; i < schedules.size(); ++i) {
     ranges_[i].last_m = i + 1 < schedules.size() ? schedules[i].loops.m_hi : std::numeric_limits<int64_t>::max();
     ranges_[i].schedule = schedules[i];
   }
 }
 
-/// A call that check_call accepts, told by a few comparisons: no operands, strides and m so small that no byte count overflows.
+/// A call that check_call accepts, told by a few comparisons: a CPU, no operands, strides and m so small that no byte count overflows.
 inline bool Dispatch::is_plain(const LinearCall& call) const {
   constexpr int bits = 28;
   const auto number = [](int64_t n) { return static_cast<uint64_t>(n); };  // huge where n is negative
   const bool is_small = ((number(call.m) - 1) | number(call.lda) | number(call.ldo)) >> bits == 0;
   return is_small && call.a != nullptr && call.out != nullptr && call.lda >= problem_.k && call.ldo >= out_columns_ &&
-         is_aligned(call.workspace) && !takes_operands_ && call.mul == nullptr && call.residual == nullptr;
+         is_aligned(call.workspace) && !is_special_ && call.mul == nullptr && call.residual == nullptr;
 }
 
 inline Dispatch::Range& Dispatch::range_of(int64_t m) const {
@@ -122,13 +123,13 @@ Result<void> Dispatch::run_closely(const LinearCall& call, const Threads& thread
   const int count = TRY(thread_count(threads));
   const BoundProgram* found = TRY(program(range_of(call.m)));
   // Kernels write to `out` only; a buffer argument has one pointer type for both directions.
-  return found->run(
-      {.data = {const_cast<void*>(call.a), call.out, const_cast<void*>(call.mul), const_cast<void*>(call.residual)},
-       .row_stride_bytes = {call.lda * a_bytes_, call.ldo * out_bytes_, call.ldmul * out_bytes_,
-                            call.ldres * out_bytes_},
-       .m = call.m,
-       .workspace = static_cast<std::byte*>(call.workspace)},
-      threads, count);
+  const CallOperands operands{
+      .data = {const_cast<void*>(call.a), call.out, const_cast<void*>(call.mul), const_cast<void*>(call.residual)},
+      .row_stride_bytes = {call.lda * a_bytes_, call.ldo * out_bytes_, call.ldmul * out_bytes_,
+                           call.ldres * out_bytes_},
+      .m = call.m,
+      .workspace = static_cast<std::byte*>(call.workspace)};
+  return is_queued_ ? found->queue(operands, call.stream) : found->run(operands, threads, count);
 }
 
 Result<void> Dispatch::run(const LinearCall& call) const {

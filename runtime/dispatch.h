@@ -29,7 +29,7 @@ class Dispatch {
 
   /// One schedule for each range of m, ascending, covering every m. `threads` serve calls that name none.
   Dispatch(Problem problem, const std::vector<Schedule>& schedules, PackedWeights packed, Threads threads,
-           Compile compile);
+           Compile compile, Device device);
 
   Result<void> run(const LinearCall& call) const;
   Result<int64_t> workspace_bytes(int64_t m, int threads) const;
@@ -59,7 +59,8 @@ class Dispatch {
   const int64_t a_bytes_;    // of an element
   const int64_t out_bytes_;  // of an element of out, mul and residual
   const int64_t out_columns_;
-  const bool takes_operands_;          // the epilogue names mul or residual
+  const bool is_special_;              // the epilogue names mul or residual, or a GPU runs it
+  const bool is_queued_;               // a GPU runs it
   mutable std::vector<Range> ranges_;  // as many from the start: a Range never moves
 };
 

@@ -142,12 +142,12 @@ Result<std::vector<Gpu>> Library::gpus() const {
   return gpus;
 }
 
-Result<CurrentGpu> CurrentGpu::set(const Library& library, int gpu) {
-  const Functions& f = library.functions();
+Result<CurrentGpu> CurrentGpu::set(const Place& place) {
+  const Functions& f = place.library->functions();
   int former = 0;
   TRY(check(f, "hipGetDevice", f.hipGetDevice(&former)));
-  if (former != gpu) TRY(check(f, "hipSetDevice", f.hipSetDevice(gpu)));
-  return CurrentGpu(library, former == gpu ? -1 : former);
+  if (former != place.gpu) TRY(check(f, "hipSetDevice", f.hipSetDevice(place.gpu)));
+  return CurrentGpu(*place.library, former == place.gpu ? -1 : former);
 }
 
 CurrentGpu::CurrentGpu(CurrentGpu&& other) noexcept

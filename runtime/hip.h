@@ -52,10 +52,16 @@ class Library {
   std::unique_ptr<Functions> functions_;
 };
 
+/// A GPU that a Linear lives on; without a library, the CPU.
+struct Place {
+  const Library* library = nullptr;
+  int gpu = 0;
+};
+
 /// Makes `gpu` the calling thread's current one, and the former one again at its end.
 class CurrentGpu {
  public:
-  static Result<CurrentGpu> set(const Library& library, int gpu);
+  static Result<CurrentGpu> set(const Place& place);
   CurrentGpu(CurrentGpu&& other) noexcept;
   CurrentGpu& operator=(CurrentGpu&&) = delete;
   ~CurrentGpu();

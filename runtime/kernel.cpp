@@ -63,6 +63,9 @@ struct CodeImage {
   }
 };
 
+/// Neither interpreted nor loaded by a GPU's driver.
+bool is_native(const Code& code) { return !code.interpreted && code.gpu.function.empty(); }
+
 /// What the cache counts: a decoded instruction and its text take about as much as 32 times its bytes.
 int64_t interpreted_bytes(const Code& code) { return 32 * static_cast<int64_t>(code.bytes.size()); }
 
@@ -70,7 +73,7 @@ int64_t interpreted_bytes(const Code& code) { return 32 * static_cast<int64_t>(c
 
 Result<Kernel> Kernel::load(CompiledKernel compiled, std::string_view label) {
   std::shared_ptr<const ExecMemory> memory;
-  if (!compiled.code.interpreted)
+  if (is_native(compiled.code))
     memory = std::make_shared<const ExecMemory>(TRY(ExecMemory::create(compiled.code.bytes)));
   return load_at(compiled.kernel, std::move(compiled.code), label, std::move(memory), 0);
 }
@@ -86,8 +89,9 @@ Kernel Kernel::load_at(const ir::Kernel& lowered, Code code, std::string_view la
   CHECK(kernel.parameters_.size() <= max_parameters, "more parameter buffers than a call binds");
   kernel.loops_ = find_task_loops(lowered);
   kernel.scratch_bytes_ = code.scratch_bytes;
+  const bool runs_natively = is_native(code);
   kernel.interpreted_ = std::move(code.interpreted);
-  if (kernel.interpreted_) return kernel;
+  if (!runs_natively) return kernel;
   kernel.code_ = std::move(memory);
   const std::span bytes(kernel.code_->data() + offset, code.bytes.size());
   kernel.entry_ = reinterpret_cast<Entry>(reinterpret_cast<uintptr_t>(bytes.data()));
@@ -131,10 +135,10 @@ Result<Executable> load_program(std::vector<CompiledKernel> compiled, std::strin
   Executable program;
   CodeImage image;
   for (const CompiledKernel& one : compiled) {
-    if (one.code.interpreted)
-      program.bytes += interpreted_bytes(one.code);
-    else
+    if (is_native(one.code))
       TRY(image.append(one.code.bytes));
+    else
+      program.bytes += interpreted_bytes(one.code);
   }
   std::shared_ptr<const ExecMemory> memory;
   if (!image.bytes.empty()) {
@@ -143,7 +147,7 @@ Result<Executable> load_program(std::vector<CompiledKernel> compiled, std::strin
   }
   size_t offset = 0;
   for (CompiledKernel& one : compiled) {
-    const size_t bytes = one.code.interpreted ? 0 : CodeImage::padded(one.code.bytes.size());
+    const size_t bytes = is_native(one.code) ? CodeImage::padded(one.code.bytes.size()) : 0;
     Kernel kernel = Kernel::load_at(one.kernel, std::move(one.code), label, memory, offset);
     offset += bytes;
     for (Parameter& parameter : kernel.parameters()) {

@@ -21,6 +21,7 @@
 #include "jit/compile.h"
 #include "runtime/exec_memory.h"
 #include "runtime/gdb_jit.h"
+#include "runtime/hip.h"
 #include "targets/target.h"
 
 namespace tilejit {
@@ -71,6 +72,9 @@ struct TaskGrid {
   }
 };
 
+/// Queues all tasks of a kernel on a stream of a GPU.
+using GpuLaunch = std::function<Result<void>(const BufferArg* buffers, int64_t m, const TaskGrid& grid, void* stream)>;
+
 class Kernel {
  public:
   static constexpr size_t max_parameters = 16;
@@ -89,7 +93,10 @@ class Kernel {
   TaskGrid grid(int64_t m) const;
   /// Machine code, which cannot fail; null: run_task interprets.
   Entry entry() const { return entry_; }
-  /// Runs task `id` of the grid. The interpreter says what it found.
+  /// Of a kernel that a GPU holds; else empty.
+  const GpuLaunch& gpu_launch() const { return gpu_launch_; }
+  void set_gpu_launch(GpuLaunch launch) { gpu_launch_ = std::move(launch); }
+  /// Runs task `id` of the grid, of a kernel that no GPU holds. The interpreter says what it found.
   Result<void> run_task(const TaskGrid& grid, int64_t id, const BufferArg* buffers, int64_t m, void* scratch) const;
 
  private:
@@ -100,6 +107,7 @@ class Kernel {
   GdbSymbol gdb_;                           // after code_: withdrawn before the code is unmapped
   Entry entry_ = nullptr;                   // null: interpreted
   Interpreted interpreted_;
+  GpuLaunch gpu_launch_;
   int64_t scratch_bytes_ = 0;
 };
 
@@ -113,6 +121,8 @@ struct WorkspaceBuffer {
 struct Executable {
   static constexpr size_t max_kernels = 3;
 
+  hip::Place place;  // where the kernels and what they are bound to lie
+
   std::vector<Kernel> kernels;
   std::vector<WorkspaceBuffer> workspace;
   int64_t scratch_bytes = 0;  // per thread, a multiple of 64
@@ -122,7 +132,7 @@ struct Executable {
 /// The kernels as `device` runs them: as they are, or by the target's emulator.
 Result<std::vector<CompiledKernel>> for_device(std::vector<CompiledKernel> compiled, const Target& target,
                                                Device device);
-/// Loads the kernels of one program of build_linear.
+/// Loads the kernels of one program of build_linear. Those with code of a GPU get no entry (gpu_program.h gives them a launch).
 Result<Executable> load_program(std::vector<CompiledKernel> compiled, std::string_view label);
 
 }  // namespace tilejit

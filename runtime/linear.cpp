@@ -12,9 +12,12 @@
 #include "jit/schedule.h"
 #include "runtime/cache.h"
 #include "runtime/choose.h"
+#include "runtime/code_store.h"
 #include "runtime/dispatch.h"
 #include "runtime/exceptions.h"
+#include "runtime/gpu_program.h"
 #include "runtime/pack.h"
+#include "runtime/user_store.h"
 #include "runtime/verbose.h"
 #include "targets/targets.h"
 
@@ -57,10 +60,20 @@ int64_t information_bytes(const Problem& p) {
   return bytes_of(weight, p.n * p.k) + bytes_of(p.s, floats) + zeros;
 }
 
-Result<const Target*> find_executing_target(std::string_view name, Device device) {
+/// A target and where its code runs here.
+struct Executing {
+  const Target* target;
+  hip::Place place;
+};
+
+Result<Executing> find_executing_target(std::string_view name, Device device, int gpu) {
   const Target* target = TRY(find_target(name));
-  TRY(device == Device::native ? target->can_execute() : target->can_emulate());
-  return target;
+  switch (device) {
+    case Device::native: TRY(target->can_execute()); break;
+    case Device::emulated: TRY(target->can_emulate()); break;
+    case Device::hip: return Executing{target, TRY(find_gpu(target->facts().name, gpu))};
+  }
+  return Executing{target, {}};
 }
 
 Result<Problem> resolve_line(std::string_view line, const Target& target) {
@@ -69,20 +82,39 @@ Result<Problem> resolve_line(std::string_view line, const Target& target) {
   return resolve(problem, target.facts());
 }
 
+/// Compiled, or from the user's store where the target's code is kept there. A store that cannot be used costs time only.
+Result<std::vector<CompiledKernel>> compile_or_load(const CacheKey& key, ir::Program program, const Target& target) {
+  const Result<std::string> folder = user_store_folder();
+  if (!target.facts().keeps_code || !folder) return compile(std::move(program), target, {});
+  const CodeStore store(*folder);
+  std::optional<std::vector<Code>> kept = store.load(key);
+  if (kept && kept->size() == program.kernels.size())
+    return with_code(lower_program(std::move(program), {}), std::move(*kept));
+  std::vector<CompiledKernel> kernels = TRY(compile(std::move(program), target, {}));
+  std::vector<const Code*> codes;
+  for (const CompiledKernel& kernel : kernels) codes.push_back(&kernel.code);
+  if (auto saved = store.save(key, codes); !saved && is_told(Topic::dispatch))
+    fmt::print(stderr, "tilejit: {}; the code is generated again next time\n", saved.error().message);
+  return kernels;
+}
+
 /// The program of a schedule, from the cache of the process.
 Result<KernelCache::Handle> compile_cached(const Problem& problem, const Schedule& schedule, const Target& target,
-                                           Device device, const std::string& layer) {
+                                           Device device, const hip::Place& place, const std::string& layer) {
+  const CacheKey code_key = cache_key(problem, schedule, target.facts(), Device::native);  // wherever the code runs
   const auto compile_program = [&]() -> Result<Executable> {
     const auto start = std::chrono::steady_clock::now();
-    auto kernels = TRY(compile(build_linear(problem, schedule), target, {}));
+    auto kernels = TRY(compile_or_load(code_key, build_linear(problem, schedule), target));
     kernels = TRY(for_device(std::move(kernels), target, device));
-    Executable program = TRY(load_program(std::move(kernels), print_problem(problem)));
+    const std::string label = print_problem(problem);
+    Executable program = device == Device::hip ? TRY(load_on_gpu(std::move(kernels), label, place))
+                                               : TRY(load_program(std::move(kernels), label));
     if (is_told(Topic::dispatch))
       fmt::print(stderr, "tilejit: layer '{}': compiled in {:.0f} us: [{}]\n", layer, seconds_since(start) * 1e6,
                  print_schedule(schedule));
     return program;
   };
-  return process_cache().get(cache_key(problem, schedule, target.facts(), device), compile_program);
+  return process_cache().get(cache_key(problem, schedule, target.facts(), device, place.gpu), compile_program);
 }
 
 }  // namespace
@@ -97,7 +129,8 @@ struct Linear::State {
 
 Result<std::unique_ptr<Linear::State>> Linear::State::make(std::string_view line, const Weights& weights,
                                                            const LinearOptions& options) {
-  const Target& target = *TRY(find_executing_target(options.target, options.device));
+  const Executing executing = TRY(find_executing_target(options.target, options.device, options.gpu));
+  const Target& target = *executing.target;
   const TargetFacts& facts = target.facts();
   const Problem problem = TRY(resolve_line(line, target));
   const ScheduleChoice choice = TRY(choose_schedules(problem, options, facts));
@@ -122,10 +155,11 @@ Result<std::unique_ptr<Linear::State>> Linear::State::make(std::string_view line
                  .information_bytes = information_bytes(problem),
                  .pack_seconds = seconds_since(start)};
   for (const Schedule& schedule : choice.schedules) state->info.schedules.push_back(print_schedule(schedule));
-  const auto compile = [problem, &target, device = options.device, name = weights.name](const Schedule& schedule) {
-    return compile_cached(problem, schedule, target, device, name);
+  if (options.device == Device::hip) packed = TRY(to_gpu(std::move(packed), executing.place));
+  const auto compile = [problem, executing, device = options.device, name = weights.name](const Schedule& schedule) {
+    return compile_cached(problem, schedule, *executing.target, device, executing.place, name);
   };
-  state->dispatch.emplace(problem, choice.schedules, std::move(packed), options.threads, compile);
+  state->dispatch.emplace(problem, choice.schedules, std::move(packed), options.threads, compile, options.device);
   for (const int64_t m : options.warm_m) TRY(state->dispatch->warm(m));
   return state;
 }
@@ -159,12 +193,19 @@ Result<void> Linear::run(const LinearCall& call) const {
   return guarded("run", [&] { return state_->dispatch->run(call); });
 }
 
-const char* to_string(Device device) { return device == Device::native ? "native" : "emulated"; }
+const char* to_string(Device device) {
+  switch (device) {
+    case Device::native: return "native";
+    case Device::emulated: return "emulated";
+    case Device::hip: return "hip";
+  }
+  return "";
+}
 
 Result<void> can_implement(std::string_view problem, std::string_view target, Device device) {
   return guarded("can_implement", [&]() -> Result<void> {
-    const Target* executing = TRY(find_executing_target(target, device));
-    TRY(resolve_line(problem, *executing));
+    const Executing executing = TRY(find_executing_target(target, device, 0));
+    TRY(resolve_line(problem, *executing.target));
     return {};
   });
 }

@@ -18,6 +18,7 @@ class Mapping {
   Mapping& operator=(Mapping&& other) noexcept;
   ~Mapping();
   std::byte* data() const { return data_; }
+  int64_t bytes() const { return static_cast<int64_t>(bytes_); }
 
  private:
   std::byte* data_ = nullptr;

@@ -14,6 +14,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 
 #include "jit/problem.h"
 #include "jit/schedule.h"
@@ -24,6 +25,7 @@ namespace tilejit {
 
 struct PackedWeights {
   Mapping memory;
+  std::shared_ptr<const void> elsewhere;             // what owns the operands that do not lie in `memory`: a GPU's
   std::array<std::byte*, operand_count> operands{};  // by Operand; 64-byte aligned, null when the problem has none
   int64_t bytes = 0;                                 // of all operands
 };

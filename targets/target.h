@@ -31,6 +31,7 @@ struct TargetFacts {
   bool unpacks_beside_dot = false;  // vector pipes that dot steps leave free take the unpacking (Zen: two of four)
   int64_t l1_bytes = 32 << 10;
   int64_t l2_bytes = 1 << 20;
+  bool keeps_code = false;            // code takes so long to generate that it is kept between processes
   double memory_bytes_per_cycle = 5;  // that one core reads from memory through several streams
   std::string identity;               // everything of the row that can change a byte of code, for the cache key
 };
@@ -99,16 +100,25 @@ struct Resources {
   std::vector<Prediction> straight;  // of the code outside all loops, which runs once a task; empty unless asked for
 };
 
+/// How code of a GPU is launched: a task is a workgroup of `threads` work items along x, whose ids x, y, z number the iterations of
+/// the `tasks` loops, outermost first. The argument segment is the BufferArgs of the parameter buffers in their order, then m
+/// (8 bytes).
+struct GpuEntry {
+  std::string function;  // of the code object; empty: code of a CPU
+  int threads = 0;
+};
+
 /// What runs a task in place of machine code, called as an Entry is; it may fail, and says why.
 using Interpreted = std::function<Result<void>(const BufferArg*, int64_t m, const int64_t* task, void* scratch)>;
 
-/// Lowered code. `bytes` is position-independent: the entry is at offset 0 and constants follow the instructions at
-/// `constants_offset`. Where `interpreted` is set it runs the task instead of them, with the arguments of an Entry: the ref
+/// Lowered code. `bytes` of a CPU is position-independent: the entry is at offset 0 and constants follow the instructions at
+/// `constants_offset`; `bytes` of a GPU is a code object (ELF). Where `interpreted` is set it runs the task instead of them, with the arguments of an Entry: the ref
 /// target has no bytes, and Target::emulated sets it beside them.
 struct Code {
   std::vector<uint8_t> bytes;
   int64_t constants_offset = 0;
   int64_t scratch_bytes = 0;
+  GpuEntry gpu;
   Resources resources;
   Interpreted interpreted;
 };

@@ -32,14 +32,16 @@ struct Threads {
 };
 
 /// What executes the machine code. The emulator runs the same bytes instruction by instruction and gives the same bits, a
-/// thousand times slower: for tests and for looking at code of another CPU. It is never chosen for the caller.
-enum class Device : uint8_t { native, emulated };
-/// "native", "emulated".
+/// thousand times slower: for tests and for looking at code of another CPU or GPU. It is never chosen for the caller. `hip` is
+/// a GPU of this machine through the HIP library, which is loaded when it is first asked for.
+enum class Device : uint8_t { native, emulated, hip };
+/// "native", "emulated", "hip".
 const char* to_string(Device device);
 
 struct LinearOptions {
   std::string target = "host";  // a row's name (`tilejit info`), `host` or `ref`
   Device device = Device::native;
+  int gpu = 0;           // device=hip: which of those that HIP reports; its architecture must be the target
   std::string schedule;  // a schedule line for every m; empty: the tuned ones, else the row's default per range of m
   std::vector<int64_t> warm_m;  // kernels for these m are compiled by create
   Threads threads;              // for packing, and for run when its call names none
@@ -62,6 +64,9 @@ struct LinearCall {
   /// workspace_bytes(m, threads) of 64-byte aligned memory, or null: an arena of the calling thread that only grows.
   void* workspace = nullptr;
   const Threads* threads = nullptr;  // null: LinearOptions::threads
+  /// device=hip, where all pointers of the call are memory of the GPU: the hipStream_t on which the kernels are queued (null:
+  /// HIP's default stream). run returns before they have run. A workspace given is the call's until then.
+  void* stream = nullptr;
 };
 
 struct LinearInfo {
@@ -88,7 +93,7 @@ class Linear {
 
   /// `invalid` for null operands, a mul or residual that the epilogue does not name, m < 1, and strides shorter than a row or
   /// over 2^40 elements; `resource` when a kernel cannot be compiled, memory is exhausted, or the caller's parallel_for
-  /// throws. Nothing is allocated once the kernel for this m exists and the arena has its size.
+  /// throws, or HIP fails. Nothing is allocated once the kernel for this m exists and the arena has its size.
   Result<void> run(const LinearCall& call) const;
 
   /// Bytes of workspace that run needs for this m with this many threads (0: OpenMP's default). Compiles the kernels for m.
