@@ -59,16 +59,18 @@ Arena& arena_of(const hip::Place& place, hip::Stream stream) {
 
 }  // namespace
 
-Result<hip::Place> find_gpu(std::string_view arch, int gpu) {
+Result<hip::Place> find_gpu(const TargetFacts& target, int gpu) {
+  if (!target.is_gpu)
+    return unsupported(fmt::format("device=hip needs a GPU's target; {} is a CPU's, gfx942 would work", target.name));
   const hip::Library* library = TRY(hip::Library::find());
   const std::vector<hip::Gpu> gpus = TRY(library->gpus());
   if (gpu < 0 || static_cast<size_t>(gpu) >= gpus.size())
     return invalid(
         fmt::format("gpu={} is none of the {} that HIP reports; 0 to {} work", gpu, gpus.size(), gpus.size() - 1));
   const hip::Gpu& found = gpus[static_cast<size_t>(gpu)];
-  if (found.arch != arch)
+  if (found.arch != target.name)
     return unsupported(fmt::format("gpu {} ({}) is {}, which cannot run code for {}; target {} would work", gpu,
-                                   found.name, found.arch, arch, found.arch));
+                                   found.name, found.arch, target.name, found.arch));
   return hip::Place{library, gpu};
 }
 

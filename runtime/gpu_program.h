@@ -14,12 +14,13 @@
 #include "runtime/hip.h"
 #include "runtime/kernel.h"
 #include "runtime/pack.h"
+#include "targets/target.h"
 
 namespace tilejit {
 
-/// GPU number `gpu` of this machine, which must be of architecture `arch`. `resource`: no HIP, no GPU; `unsupported`: another
-/// architecture, whose name says which target would work.
-Result<hip::Place> find_gpu(std::string_view arch, int gpu);
+/// GPU number `gpu` of this machine, which must be of the target's architecture. `unsupported`: the target is a CPU's, or the GPU
+/// of another architecture, whose name says which target would work; `resource`: no HIP, or no GPU; `invalid`: no such number.
+Result<hip::Place> find_gpu(const TargetFacts& target, int gpu);
 
 /// The kernels, each with a launch.
 Result<Executable> load_on_gpu(std::vector<CompiledKernel> compiled, std::string_view label, const hip::Place& place);

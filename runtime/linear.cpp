@@ -71,7 +71,7 @@ Result<Executing> find_executing_target(std::string_view name, Device device, in
   switch (device) {
     case Device::native: TRY(target->can_execute()); break;
     case Device::emulated: TRY(target->can_emulate()); break;
-    case Device::hip: return Executing{target, TRY(find_gpu(target->facts().name, gpu))};
+    case Device::hip: return Executing{target, TRY(find_gpu(target->facts(), gpu))};
   }
   return Executing{target, {}};
 }
@@ -148,6 +148,7 @@ Result<std::unique_ptr<Linear::State>> Linear::State::make(std::string_view line
   state->info = {.problem = print_problem(problem),
                  .target = facts.name,
                  .device = options.device,
+                 .gpu = options.gpu,
                  .schedules = {},
                  .tuned = choice.tuned,
                  .schedule_origin = choice.origin,

@@ -31,6 +31,7 @@ struct TargetFacts {
   bool unpacks_beside_dot = false;  // vector pipes that dot steps leave free take the unpacking (Zen: two of four)
   int64_t l1_bytes = 32 << 10;
   int64_t l2_bytes = 1 << 20;
+  bool is_gpu = false;                // an emulator or a driver runs its code, not this process
   bool keeps_code = false;            // code takes so long to generate that it is kept between processes
   double memory_bytes_per_cycle = 5;  // that one core reads from memory through several streams
   std::string identity;               // everything of the row that can change a byte of code, for the cache key

@@ -4,7 +4,7 @@ test_packages=(libgtest-dev python3 pkgconf ccache git)
 # Installed where the release has them: LLVM 22 is in Debian 12's security suite; format and tidy are pinned to one
 # version; OpenBLAS is the peer library that a distribution has.
 build_optional=(llvm-22-dev liblld-22-dev libzstd-dev zlib1g-dev libxml2-dev)
-test_optional=(clang-format-14 clang-tidy-14 libopenblas-dev)
+test_optional=(clang-format-14 clang-tidy-14 libopenblas-dev libamdhip64-5 libamd-comgr2)
 
 installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 

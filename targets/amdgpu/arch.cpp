@@ -9,6 +9,8 @@ GpuRow cdna(const char* name, Family family) {
   GpuRow row;
   row.facts.name = name;
   row.facts.identity = name;
+  row.facts.is_gpu = true;
+  row.facts.keeps_code = true;
   row.facts.lanes = 64;
   row.facts.registers = 192;  // of 256, without addresses and what is in flight
   row.family = family;
@@ -24,6 +26,8 @@ GpuRow rdna(const char* name, const char* also, Family family, int simd_vgprs) {
   GpuRow row;
   row.facts.name = name;
   row.facts.identity = name;
+  row.facts.is_gpu = true;
+  row.facts.keeps_code = true;
   row.facts.lanes = 32;
   row.facts.registers = 192;
   row.also = also;

@@ -35,7 +35,7 @@ TEST(Cli, SaysInOneLineWhatIsWrong) {
       {"tilejit", "run /no/such/checkpoint", 2, "/no/such/checkpoint"},
       {"tilejit", "run tests/data/minilm/gptq --layer '('", 2, "--layer"},
       {"tilejit", "run tests/data/minilm/gptq --layer nothing_like_it", 2, "nothing_like_it"},
-      {"tilejit", "run tests/data/minilm/gptq --device hip", 3, "needs a GPU target"},
+      {"tilejit", "run tests/data/minilm/gptq --device hip --target zen4", 3, "needs a GPU's target"},
       {"tilejit", "run tests/data/minilm/gptq --device toaster", 2, "--device toaster"},
       {"tilejit", "linear 'w4a16 n=64 k=64 a=bf16' --target ref --device emulated", 3, "ref has no emulator"},
       {"jitdump", "'w4a16 n=64 k=64 a=bf16' --target ref --run --device emulated", 3, "ref has no emulator"},

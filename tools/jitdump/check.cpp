@@ -13,6 +13,9 @@ namespace tilejit::jitdump {
 namespace {
 
 Result<void> can_run(const Target& target, Device device) {
+  if (device == Device::hip)
+    return unsupported(
+        "jitdump compares code that runs in this process: native or emulated; tilejit linear runs on hip");
   return device == Device::native ? target.can_execute() : target.can_emulate();
 }
 

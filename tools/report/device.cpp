@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "runtime/gpu_program.h"
 #include "targets/targets.h"
 
 namespace tilejit::report {
@@ -10,8 +11,11 @@ Result<Device> choose_device(std::string_view asked, std::string_view target) {
   if (asked == "native") return Device::native;
   if (asked == "emulated") return Device::emulated;
   if (asked == "auto") return place_of(target).device == "emulated" ? Device::emulated : Device::native;
-  if (asked == "hip")
-    return unsupported("--device hip needs a GPU target, and none is built; auto, native, emulated run here");
+  if (asked == "hip") {
+    const Target* asked_target = TRY(find_target(target));
+    TRY(find_gpu(asked_target->facts(), 0));
+    return Device::hip;
+  }
   return invalid(fmt::format("--device {} is unknown; known: auto, native, emulated, hip", asked));
 }
 

@@ -10,7 +10,8 @@
 namespace tilejit::report {
 
 /// `auto` is native where this machine can execute the target's code, else emulated where that is possible; where it is not,
-/// native, whose refusal says why. `unsupported` for `hip`, `invalid` for what is no device.
+/// native, whose refusal says why. `hip` insists on a GPU; errors are those of find_gpu. `invalid`: what is
+/// no device.
 Result<Device> choose_device(std::string_view asked, std::string_view target);
 
 /// Where a target's code runs on this machine.

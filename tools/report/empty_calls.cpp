@@ -31,7 +31,8 @@ Result<EmptyCalls> make_empty_calls(int threads) {
   EmptyCalls calls;
   calls.dispatch = std::make_unique<Dispatch>(
       problem, schedules, std::move(packed), used,
-      [problem, &target](const Schedule& schedule) { return compile_empty(problem, schedule, target); });
+      [problem, &target](const Schedule& schedule) { return compile_empty(problem, schedule, target); },
+      Device::native);
   calls.a.resize(static_cast<size_t>(problem.k));
   calls.out.resize(static_cast<size_t>(problem.n));
   calls.call = {.a = calls.a.data(), .lda = problem.k, .m = 1, .out = calls.out.data(), .ldo = problem.n};

@@ -11,6 +11,7 @@
 #include "runtime/cache.h"
 #include "runtime/threads.h"
 #include "targets/targets.h"
+#include "tools/report/device_call.h"
 #include "tools/report/operands.h"
 
 namespace tilejit::report {
@@ -26,14 +27,14 @@ std::string schedule_for(const LinearInfo& info, int64_t m) {
 }
 
 /// Seconds of one warm call: the median of calls for 30 ms. Calls longer than a second are not repeated.
-Result<double> time_call(const Linear& linear, const LinearCall& call, double first_seconds) {
+Result<double> time_call(DeviceCall& call, double first_seconds) {
   constexpr double enough_seconds = 0.03;
   constexpr size_t least_calls = 3;
   if (first_seconds > 1) return first_seconds;
   std::vector<double> samples;
   for (double total = 0; total < enough_seconds || samples.size() < least_calls; total += samples.back()) {
     const double start = measure::now();
-    TRY(linear.run(call));
+    TRY(call.run());
     samples.push_back(measure::now() - start);
   }
   return measure::summarize(samples).median;
@@ -45,16 +46,16 @@ Result<Row> run_rows(Row row, const Linear& linear, const Weights& weights, cons
   row.activations = run.activations != nullptr ? "file" : "random";
   const CallInputs inputs = random_inputs(run.problem, std::move(a), 2);
   std::vector<std::byte> out(static_cast<size_t>(bytes_of(run.problem.out, row.m * run.problem.out_columns())));
-  const LinearCall call = make_call(inputs, run.problem, out.data());
+  DeviceCall call = TRY(DeviceCall::make(linear, inputs, run.problem, out));
   const int64_t compiled_before = process_cache().stats().compile_us;
-  TRY(linear.run(call));
+  TRY(call.run());
   row.compile_us = static_cast<double>(process_cache().stats().compile_us - compiled_before);
   const double start = measure::now();
-  TRY(linear.run(call));
+  TRY(call.run());
   const double once = measure::now() - start;
   // The emulator's time says nothing about the kernel.
   const bool is_emulated = linear.info().device == Device::emulated;
-  const double seconds = is_emulated ? once : TRY(time_call(linear, call, once));
+  const double seconds = is_emulated ? once : TRY(time_call(call, once));
   fill_time(row, linear, seconds);
   TRY(fill_check(row, linear, weights, inputs, run.options.threads));
   return row;
@@ -105,9 +106,10 @@ Result<void> fill_check(Row& row, const Linear& linear, const Weights& weights, 
   // All bits set is a NaN: an output that is not written cannot agree.
   std::vector<std::byte> out(static_cast<size_t>(bytes_of(problem.out, row.m * problem.out_columns())),
                              std::byte{0xff});
-  LinearCall call = make_call(inputs, problem, out.data());
-  call.threads = &threads;
-  TRY(linear.run(call));
+  DeviceCall checked = TRY(DeviceCall::make(linear, inputs, problem, out));
+  TRY(checked.run(&threads));
+  TRY(checked.fetch());
+  const LinearCall call = make_call(inputs, problem, out.data());
   const ReferenceRows rows = reference_rows(problem, weights, call.a, call.lda, call.m);
   const ReferenceOperands operands{
       .mul = call.mul, .ldmul = call.ldmul, .residual = call.residual, .ldres = call.ldres};

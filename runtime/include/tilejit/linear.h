@@ -73,6 +73,7 @@ struct LinearInfo {
   std::string problem;  // the resolved line (dot and ks written out)
   std::string target;
   Device device = Device::native;
+  int gpu = 0;                         // device=hip
   std::vector<std::string> schedules;  // one line per range of m
   bool tuned = false;                  // the schedules were measured, by `tune`
   std::string schedule_origin;         // "default", "given", or "tuned in FILE"
