@@ -29,7 +29,7 @@ Json target_rows() {
     rows.push_back({{"kind", "target"},
                     {"name", name},
                     {"is_host", host && *host == *target},
-                    {"runs_here", place.device == "native"},
+                    {"runs_here", place.reason.empty()},
                     {"device", place.device.empty() ? Json() : Json(place.device)},
                     {"reason", place.reason.empty() ? Json() : Json(place.reason)}});
   }

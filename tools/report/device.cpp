@@ -6,11 +6,24 @@
 #include "targets/targets.h"
 
 namespace tilejit::report {
+namespace {
+
+/// By this machine's CPU, or by a GPU of it.
+Result<void> runs_here(const Target& target) {
+  if (!target.facts().is_gpu) return target.can_execute();
+  TRY(find_gpu(target.facts(), 0));
+  return {};
+}
+
+}  // namespace
 
 Result<Device> choose_device(std::string_view asked, std::string_view target) {
   if (asked == "native") return Device::native;
   if (asked == "emulated") return Device::emulated;
-  if (asked == "auto") return place_of(target).device == "emulated" ? Device::emulated : Device::native;
+  if (asked == "auto") {
+    const std::string device = place_of(target).device;
+    return device == "hip" ? Device::hip : device == "emulated" ? Device::emulated : Device::native;
+  }
   if (asked == "hip") {
     const Target* asked_target = TRY(find_target(target));
     TRY(find_gpu(asked_target->facts(), 0));
@@ -22,8 +35,9 @@ Result<Device> choose_device(std::string_view asked, std::string_view target) {
 Place place_of(std::string_view asked) {
   const auto target = find_target(asked);
   if (!target) return {"", target.error().message};
-  const auto executes = (*target)->can_execute();
-  if (executes) return {"native", ""};
+  const TargetFacts& facts = (*target)->facts();
+  const Result<void> executes = runs_here(**target);
+  if (executes) return {facts.is_gpu ? "hip" : "native", ""};
   const auto emulates = (*target)->can_emulate();
   if (emulates) return {"emulated", executes.error().message};
   return {"", executes.error().message + "; " + emulates.error().message};

@@ -9,15 +9,15 @@
 
 namespace tilejit::report {
 
-/// `auto` is native where this machine can execute the target's code, else emulated where that is possible; where it is not,
-/// native, whose refusal says why. `hip` insists on a GPU; errors are those of find_gpu. `invalid`: what is
+/// `auto` is where this machine can execute the target's code, native or hip, else emulated where that is possible; where it is
+/// not, native, whose refusal says why. `hip` insists on a GPU; errors are those of find_gpu. `invalid`: what is
 /// no device.
 Result<Device> choose_device(std::string_view asked, std::string_view target);
 
 /// Where a target's code runs on this machine.
 struct Place {
-  std::string device;  // native or emulated; empty: nowhere
-  std::string reason;  // why it is not native
+  std::string device;  // native, hip or emulated; empty: nowhere
+  std::string reason;  // why neither this CPU nor a GPU runs it
 };
 Place place_of(std::string_view asked);
 
