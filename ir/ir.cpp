@@ -88,6 +88,14 @@ BufferId Kernel::add_buffer(Buffer buffer) {
   return BufferId{static_cast<int32_t>(buffers.size()) - 1};
 }
 
+int64_t Buffer::bytes_at(int64_t m, int64_t row_stride_bytes) const {
+  int64_t row = 1;
+  for (size_t d = 1; d < dims.size(); ++d) row *= dims[d].at(m);
+  const int64_t rows = dims[0].at(m);
+  if (!strided) return bytes_of(type, rows * row);
+  return rows == 0 ? 0 : (rows - 1) * row_stride_bytes + bytes_of(type, row);
+}
+
 std::string_view to_string(Space space) {
   switch (space) {
     case Space::global: return "global";

@@ -175,6 +175,8 @@ struct Buffer {
   bool operator==(const Buffer&) const = default;
   /// Parameters are passed by the caller in declaration order; scratch and shared memory is the kernel's own.
   bool is_parameter() const { return space == Space::global || space == Space::workspace; }
+  /// From the first element to the end of the last row: what the dimensions say is there. The stride counts for strided buffers.
+  int64_t bytes_at(int64_t m, int64_t row_stride_bytes) const;
 };
 
 /// `tasks` iterations run in any order on any thread (workgroup), `waves` side by side within a task.

@@ -126,7 +126,7 @@ Result<void> Kernel::run_task(const TaskGrid& grid, int64_t id, const BufferArg*
 Result<std::vector<CompiledKernel>> for_device(std::vector<CompiledKernel> compiled, const Target& target,
                                                Device device) {
   if (device == Device::emulated)
-    for (CompiledKernel& one : compiled) one.code = TRY(target.emulated(std::move(one.code)));
+    for (CompiledKernel& one : compiled) one.code = TRY(target.emulated(std::move(one.code), one.kernel));
   return compiled;
 }
 

@@ -6,6 +6,6 @@ Result<void> Target::can_emulate() const { return unsupported("target " + facts(
 
 // Overrides take the code over.
 // NOLINTNEXTLINE(performance-unnecessary-value-param)
-Result<Code> Target::emulated(Code) const { return can_emulate().error(); }
+Result<Code> Target::emulated(Code, const ir::Kernel&) const { return can_emulate().error(); }
 
 }  // namespace tilejit

@@ -146,8 +146,9 @@ class Target {
   virtual Result<Code> lower(const ir::Kernel& kernel, const LowerOptions& options) const = 0;
   /// ok when the target and this build of it have an emulator, else why not.
   virtual Result<void> can_emulate() const;
-  /// Lowered code for a machine that cannot execute it: `interpreted` executes its bytes, instruction by instruction.
-  virtual Result<Code> emulated(Code code) const;
+  /// Code of a lowered kernel for a machine that cannot execute it: `interpreted` executes its bytes, instruction by
+  /// instruction.
+  virtual Result<Code> emulated(Code code, const ir::Kernel& kernel) const;
 };
 
 }  // namespace tilejit

@@ -8,15 +8,6 @@
 namespace tilejit {
 namespace {
 
-/// Bytes from the first element to the end of the last row: what the dimensions say is there.
-int64_t bytes_at(const ir::Buffer& buffer, int64_t m, int64_t row_stride_bytes) {
-  int64_t row = 1;
-  for (size_t d = 1; d < buffer.dims.size(); ++d) row *= buffer.dims[d].at(m);
-  const int64_t rows = buffer.dims[0].at(m);
-  if (!buffer.strided) return bytes_of(buffer.type, rows * row);
-  return rows == 0 ? 0 : (rows - 1) * row_stride_bytes + bytes_of(buffer.type, row);
-}
-
 Result<void> run_task(const ir::Kernel& kernel, size_t task_loops, const BufferArg* args, int64_t m,
                       const int64_t* task) {
   std::vector<ir::BufferView> views;
@@ -24,7 +15,7 @@ Result<void> run_task(const ir::Kernel& kernel, size_t task_loops, const BufferA
     if (!buffer.is_parameter()) continue;
     const BufferArg& arg = args[views.size()];
     views.push_back({.data = static_cast<std::byte*>(arg.data),
-                     .bytes = bytes_at(buffer, m, arg.row_stride_bytes),
+                     .bytes = buffer.bytes_at(m, arg.row_stride_bytes),
                      .row_stride = arg.row_stride_bytes * 8 / bits_of(buffer.type)});
   }
   return ir::interpret_task(kernel, views, m, {task, task_loops});

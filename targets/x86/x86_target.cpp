@@ -32,7 +32,7 @@ class X86Target final : public Target {
   }
 
   Result<void> can_emulate() const override { return x86::can_emulate(); }
-  Result<Code> emulated(Code code) const override { return x86::emulated(std::move(code)); }
+  Result<Code> emulated(Code code, const ir::Kernel&) const override { return x86::emulated(std::move(code)); }
 
  private:
   /// The row's own core, then those that people compare.

@@ -56,7 +56,7 @@ INSTANTIATE_TEST_SUITE_P(X86, RandomKernel,
 std::string native_against_emulated(const Target& target, const ir::Kernel& kernel, int64_t m, uint64_t seed) {
   const Result<Code> code = target.lower(kernel, {});
   if (!code) return code.error().message;
-  const Result<Code> emulated = target.emulated(*code);
+  const Result<Code> emulated = target.emulated(*code, kernel);
   if (!emulated) return emulated.error().message;
   test::Arguments native_results = test::random_arguments(kernel, m, seed);
   test::Arguments emulated_results = native_results;

@@ -67,7 +67,7 @@ Result<void> emulate_whole(const std::vector<uint8_t>& bytes, EmulatorMemory& me
   Code code;
   code.bytes = bytes;
   code.constants_offset = static_cast<int64_t>(bytes.size());
-  code = TRY((*find_target("zen4"))->emulated(std::move(code)));
+  code = TRY((*find_target("zen4"))->emulated(std::move(code), ir::Kernel()));
   constexpr int64_t m = 1;
   return code.interpreted(reinterpret_cast<const BufferArg*>(memory.words.data()), m, nullptr, nullptr);
 }

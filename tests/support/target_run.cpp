@@ -95,7 +95,7 @@ Result<void> run_code(const Code& code, const ir::Kernel& kernel, int64_t m, Arg
 std::string disagreement(const Target& target, Device device, const ir::Kernel& kernel, int64_t m,
                          const Arguments& arguments, const LowerOptions& options) {
   Result<Code> code = target.lower(kernel, options);
-  if (code && device == Device::emulated) code = target.emulated(std::move(*code));
+  if (code && device == Device::emulated) code = target.emulated(std::move(*code), kernel);
   if (!code) return std::string(to_string(code.error().kind)) + ": " + code.error().message;
   Arguments expected = arguments;
   Arguments actual = arguments;

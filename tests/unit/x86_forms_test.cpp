@@ -319,7 +319,7 @@ TEST(X86Entry, KeepsAndIgnoresTheCallersFloatModes) {
   if (!device) GTEST_SKIP() << device.error().message;
   const ir::Kernel kernel = test::lowered_kernel(test::legal_kernel(forms[0].text));
   Result<Code> code = target->lower(kernel, {});
-  if (code && *device == Device::emulated) code = target->emulated(std::move(*code));
+  if (code && *device == Device::emulated) code = target->emulated(std::move(*code), kernel);
   ASSERT_TRUE(code.ok()) << code.error().message;
   test::Arguments expected = test::random_arguments(kernel, 1, 3);
   const test::Arguments start = expected;
