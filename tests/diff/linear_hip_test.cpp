@@ -68,8 +68,8 @@ class LinearHip : public testing::Test {
   }
   std::vector<std::byte> run_hip(const Layer& layer, const Linear& linear, void* workspace) {
     std::vector<std::byte> out = layer.empty_out();
-    const hip::Memory a = *hip::Memory::allocate(*library_, static_cast<int64_t>(layer.a.size()));
-    const hip::Memory result = *hip::Memory::allocate(*library_, static_cast<int64_t>(out.size()));
+    const hip::Memory a = hip::Memory::allocate(*library_, static_cast<int64_t>(layer.a.size())).value();
+    const hip::Memory result = hip::Memory::allocate(*library_, static_cast<int64_t>(out.size())).value();
     EXPECT_TRUE(a.upload(layer.a));
     LinearCall call = layer.call(a.data(), result.data());
     call.workspace = workspace;
@@ -96,7 +96,7 @@ TEST_F(LinearHip, TakesTheCallersWorkspace) {
   const Layer layer("w8a8 n=72 k=96 a=bf16", 3);
   const auto linear = layer.create(Device::hip);
   ASSERT_TRUE(linear) << linear.error().message;
-  const hip::Memory workspace = *hip::Memory::allocate(*library_, linear->workspace_bytes(layer.m, 1).value());
+  const hip::Memory workspace = hip::Memory::allocate(*library_, linear->workspace_bytes(layer.m, 1).value()).value();
   EXPECT_EQ(run_hip(layer, *linear, workspace.data()), run_emulated(layer));
 }
 
