@@ -44,7 +44,6 @@ enum class ReportKind : uint8_t {
   misaligned,          // an address that the instruction does not allow
   out_of_bounds,       // memory outside of the ranges, the LDS, the scratch or the kernarg segment
   barrier_divergence,  // waves wait at different barriers, or one ends while another waits
-  wrong_resources,     // registers beyond the descriptor's, metadata that disagrees with it
   wait_states,         // too few instructions between two that depend on each other
   undefined,           // what the ISA leaves undefined
 };

@@ -132,6 +132,7 @@ void start_wave(Machine& m, size_t n) {
   w.vgpr_written.resize(vector_count);
   w.scratch_bytes = d.private_bytes;
   w.scratch.resize(size_t{d.private_bytes} * static_cast<size_t>(p.wave));
+  w.mode = field(d.rsrc1, 12, 8);
   w.flushes_f32 = field(d.rsrc1, 16, 2) == 0;
   w.ieee = p.row->family != Family::rdna4 && field(d.rsrc1, 23, 1) != 0;
   // With preloaded arguments, the first 256 bytes are for firmware that does not preload.

@@ -25,6 +25,7 @@ struct LdsTouch {
   uint8_t count = 0;
   uint8_t bytes = 0;  // at each address
   bool writes = false;
+  bool from_memory = false;  // a load straight to the LDS
 };
 
 struct Event {

@@ -41,7 +41,9 @@ struct Wave {
   int32_t barrier_at = -1;
   std::vector<uint8_t> scratch;  // private bytes of lane 0, of lane 1, ...
   uint32_t scratch_bytes = 0;    // of a lane
+  uint32_t mode = 0;             // rounding in bits 0 to 3, subnormals in 4 to 7
   bool flushes_f32 = false;      // subnormal f32 inputs and results are zero, by MODE
+  bool loads_to_lds = false;     // has ever loaded from memory straight to the LDS
   bool ieee = true;              // min and max make a signalling NaN quiet instead of dropping it
 
   uint64_t pair(uint16_t first) const { return sgpr[first] | uint64_t{sgpr[first + 1U]} << 32; }
@@ -54,6 +56,7 @@ struct Wave {
   /// A mask as wide as the wave: one or two words.
   uint64_t mask(uint16_t first) const { return lanes == 64 ? pair(first) : sgpr[first]; }
   void set_mask(uint16_t first, uint64_t value) {
+    if (first == scalar::null) return;
     set_scalar(first, static_cast<uint32_t>(value));
     if (lanes == 64) set_scalar(static_cast<uint16_t>(first + 1), static_cast<uint32_t>(value >> 32));
   }
