@@ -164,6 +164,29 @@ TEST(AmdgpuMatrix, RegistersAreThoseOfTheEncodings) {
   EXPECT_EQ(find_matrix_op(Family::cdna3, "v_mfma_f32_16x16x32_bf16"), nullptr);
 }
 
+// Four clocks a pass as LLVM 22 schedules them on CDNA.
+TEST(AmdgpuMatrix, ClocksFollowTheRates) {
+  struct Row {
+    Family family;
+    const char* mnemonic;
+    int clocks;
+  };
+  const Row rows[] = {
+      {Family::cdna2, "v_mfma_f32_32x32x8f16", 64},    {Family::cdna2, "v_mfma_i32_16x16x16i8", 32},
+      {Family::cdna3, "v_mfma_f32_32x32x8_bf16", 32},  {Family::cdna3, "v_mfma_f32_16x16x16_bf16", 16},
+      {Family::cdna3, "v_mfma_i32_16x16x32_i8", 16},   {Family::cdna4, "v_mfma_f32_32x32x8_bf16", 32},
+      {Family::cdna4, "v_mfma_f32_32x32x16_bf16", 32}, {Family::cdna4, "v_mfma_i32_16x16x64_i8", 16},
+      {Family::cdna4, "v_mfma_i32_16x16x32_i8", 16},   {Family::rdna3, "v_wmma_f32_16x16x16_f16", 32},
+      {Family::rdna3, "v_wmma_i32_16x16x16_iu4", 16},  {Family::rdna4, "v_wmma_f32_16x16x16_f16", 16},
+      {Family::rdna4, "v_wmma_i32_16x16x16_iu8", 8},   {Family::rdna4, "v_wmma_i32_16x16x32_iu4", 8},
+  };
+  for (const Row& row : rows) {
+    const MatrixOp* op = find_matrix_op(row.family, row.mnemonic);
+    ASSERT_NE(op, nullptr) << row.mnemonic;
+    EXPECT_EQ(clocks_of(*op), row.clocks) << row.mnemonic;
+  }
+}
+
 // Whatever the order of the sum and whether its steps cut or round.
 TEST(AmdgpuMatrix, FloatProductsAreWithinTheErrorOfAnyOrder) {
   std::mt19937 random(1);

@@ -36,6 +36,8 @@ const MatrixOp* find_matrix_op(Family family, std::string_view mnemonic);
 
 /// Lanes of a wave that executes it.
 int lanes_of(const MatrixOp& op);
+/// That the matrix unit of a SIMD is busy with it, by the peak rates that AMD publishes (a pass of MFMA is four clocks).
+int clocks_of(const MatrixOp& op);
 /// Of an element in a register, lowest bits first.
 int bits_of(const MatrixOp& op, Matrix matrix);
 /// That each lane holds, and the 32-bit registers which they fill.

@@ -67,7 +67,32 @@ int row_of_c(const MatrixOp& op, int lane, int element) {
   return op.size / 2 * part + element;
 }
 
+/// Multiplications and additions a clock and SIMD, of 16-bit floats, i8, i4.
+struct Rates {
+  int f16 = 0, i8 = 0, i4 = 0;
+};
+Rates rates_of(Family family) {
+  switch (family) {
+    case Family::cdna2: return {256, 256, 0};
+    case Family::cdna3: return {512, 1024, 0};
+    case Family::cdna4: return {1024, 2048, 0};
+    case Family::rdna2: return {};
+    case Family::rdna3: return {256, 256, 512};
+    case Family::rdna4: return {512, 1024, 2048};
+  }
+  return {};
+}
+
 }  // namespace
+
+int clocks_of(const MatrixOp& op) {
+  const Rates rates = rates_of(op.family);
+  const int rate = op.type == i8 ? rates.i8 : op.type == i4 ? rates.i4 : rates.f16;
+  const int clocks = 2 * op.size * op.size * op.k / rate;
+  // The shapes that CDNA 4 has from CDNA 3 take as long as they do there.
+  const bool is_old = op.family == Family::cdna4 && op.size * op.k * bits_of(op, Matrix::a) <= 4096;
+  return is_old ? 2 * clocks : clocks;
+}
 
 std::span<const MatrixOp> matrix_ops(Family family) {
   switch (family) {
