@@ -1,14 +1,18 @@
 #include "targets/amdgpu/amdgpu_target.h"
 
 #include <fmt/format.h>
+#include <llvm-c/Target.h>
+#include <llvm/Config/llvm-config.h>
 #include <llvm/Target/TargetMachine.h>
 
 #include <utility>
 
 #include "targets/amdgpu/arch.h"
 #include "targets/amdgpu/codegen.h"
+#include "targets/amdgpu/emulated.h"
 #include "targets/amdgpu/llvm.h"
 #include "targets/amdgpu/select.h"
+#include "targets/build_id.h"
 
 namespace tilejit {
 namespace {
@@ -34,12 +38,19 @@ Resources resources_of(const amdgpu::GpuResources& gpu) {
 
 class AmdgpuTarget final : public Target {
  public:
-  explicit AmdgpuTarget(const amdgpu::GpuRow& row) : row_(row) {}
+  explicit AmdgpuTarget(const amdgpu::GpuRow& row) : row_(row), facts_(row.facts) {
+    facts_.identity = fmt::format("{} LLVM {} {}", row.facts.identity, LLVM_VERSION_STRING,
+                                  build_id_of(reinterpret_cast<const void*>(&LLVMInitializeAMDGPUTarget)));
+  }
 
-  const TargetFacts& facts() const override { return row_.facts; }
+  const TargetFacts& facts() const override { return facts_; }
   Result<void> can_execute() const override {
     return unsupported(fmt::format(
-        "{}: this build runs no kernels on a GPU; --device emulated executes their code objects", row_.facts.name));
+        "target {} is a GPU's, which this process's CPU cannot execute; device hip or emulated can", row_.facts.name));
+  }
+  Result<void> can_emulate() const override { return {}; }
+  Result<Code> emulated(Code code, const ir::Kernel& kernel) const override {
+    return amdgpu::emulated(std::move(code), kernel, row_);
   }
 
   Result<Code> lower(const ir::Kernel& kernel, const LowerOptions& options) const override {
@@ -55,7 +66,7 @@ class AmdgpuTarget final : public Target {
                       row_.facts.name, kernel.name, gpu.resources.private_bytes, gpu.resources.vgprs));
     Code code;
     code.bytes = std::move(gpu.elf);
-    code.constants_offset = static_cast<int64_t>(code.bytes.size());
+    code.gpu = {kernel.name, gpu.resources.workgroup_size};
     code.listing = std::move(gpu.listing);
     code.resources = resources_of(gpu.resources);
     return code;
@@ -63,6 +74,7 @@ class AmdgpuTarget final : public Target {
 
  private:
   const amdgpu::GpuRow& row_;
+  TargetFacts facts_;  // the row's, with LLVM's build in their identity: it generates the code
 };
 
 std::vector<std::unique_ptr<Target>> make_targets() {
