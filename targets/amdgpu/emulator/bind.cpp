@@ -25,8 +25,8 @@ const VectorRow* find_vector(const std::string& mnemonic) {
 const GeneralRow* find_general(const std::string& mnemonic) {
   static const auto rows = [] {
     std::unordered_map<std::string_view, const GeneralRow*> all;
-    for (const auto table :
-         {scalar_rows(), scalar_mask_rows(), control_rows(), wait_rows(), lane_move_rows(), crossbar_rows()})
+    for (const auto table : {scalar_rows(), scalar_mask_rows(), scalar_float_rows(), control_rows(), wait_rows(),
+                             lane_move_rows(), crossbar_rows()})
       for (const GeneralRow& row : table) all.emplace(row.mnemonic, &row);
     return all;
   }();
