@@ -129,8 +129,10 @@ void start_wave(Machine& m, size_t n) {
   w.lanes = p.wave;
   w.all_lanes = p.wave == 64 ? ~uint64_t{0} : 0xffffffffU;
   w.epoch.wave = static_cast<uint8_t>(n);
-  w.vgpr.resize(vector_count);
-  w.vgpr_written.resize(vector_count);
+  // AGPRs follow v255; the first three hold the workitem's place, used or not.
+  const size_t vectors = p.agprs > 0 ? first_agpr + p.agprs : std::max(p.vgprs, 3U);
+  w.vgpr.resize(vectors);
+  w.vgpr_written.resize(vectors);
   w.scratch_bytes = d.private_bytes;
   w.scratch.resize(size_t{d.private_bytes} * static_cast<size_t>(p.wave));
   w.mode = field(d.rsrc1, 12, 8);
