@@ -116,6 +116,7 @@ struct Code {
   Resources resources;
   std::string listing;  // assembly text of a target that writes its own; made only for a stage sink
   Interpreted interpreted;
+  std::shared_ptr<const ir::Kernel> kernel;  // of a GPU: what was lowered, for its launches
 };
 
 /// Receives a stage's text under its name ("vcode", "alloc"); the text is made only when a sink is there.
