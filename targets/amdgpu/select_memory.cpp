@@ -243,7 +243,7 @@ class Access {
       if (byte_stride_[d] != nullptr && instr_.slices[d].start != ir::Affine(0))
         origin_ =
             b_.CreateGEP(b_.getInt8Ty(), origin_, b_.CreateMul(s_.evaluate64(instr_.slices[d].start), byte_stride_[d]));
-    llvm::Value* index = s_.evaluate64(bytes);
+    llvm::Value* index = is_own() ? s_.evaluate(bytes) : s_.evaluate64(bytes);
     if (is_own()) index = b_.CreateTrunc(index, b_.getInt32Ty());
     if (bytes != ir::Affine(0)) origin_ = b_.CreateGEP(b_.getInt8Ty(), origin_, index);
     return origin_;
