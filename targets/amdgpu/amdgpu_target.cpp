@@ -50,7 +50,7 @@ class AmdgpuTarget final : public Target {
   }
   Result<void> can_emulate() const override { return {}; }
   Result<Code> emulated(Code code, const ir::Kernel& kernel) const override {
-    return amdgpu::emulated(std::move(code), kernel, row_);
+    return amdgpu::emulated(row_, std::move(code), kernel);
   }
 
   Result<Code> lower(const ir::Kernel& kernel, const LowerOptions& options) const override {

@@ -1,16 +1,15 @@
-// The tasks of a kernel as workgroups of its code object on the emulator.
+// Code objects on the emulator: a task of a kernel is a workgroup of one launch.
 #pragma once
 
 #include <tilejit/result.h>
 
-#include "ir/ir.h"
 #include "targets/amdgpu/arch.h"
 #include "targets/target.h"
 
 namespace tilejit::amdgpu {
 
-/// The same code with `interpreted` set, which may touch the memory that the kernel's parameter buffers say is there and no
-/// other. `invalid`: what the emulator does not know; and from a run, whatever it reports.
-Result<Code> emulated(Code code, const ir::Kernel& kernel, const GpuRow& row);
+/// The same code with `interpreted` set. A run is `invalid` with the emulator's reports, if there are any, and when a buffer does
+/// not lie as kernel_arguments.h demands.
+Result<Code> emulated(const GpuRow& row, Code code, const ir::Kernel& kernel);
 
 }  // namespace tilejit::amdgpu

@@ -219,7 +219,8 @@ float rdna_in_doubles(FloatType type, float acc, const std::array<double, 2>& a,
   return std::abs(r) < 0x1p-126f ? std::copysign(0.0f, r) : r;
 }
 
-/// Random numbers whose exponents meet, so that sums cancel and bits fall off the end; now and then a zero or a subnormal.
+/// Random numbers whose exponents meet, so that sums cancel and bits fall off the end; now and then a zero or a
+/// subnormal.
 uint16_t random_half(FloatType type, std::mt19937& random) {
   const uint32_t bits = static_cast<uint32_t>(random());
   if (bits >> 28 == 0) return static_cast<uint16_t>(bits & (type == f16 ? 0x83ff : 0x8000));

@@ -7,6 +7,8 @@
 #include <unordered_map>
 #include <utility>
 
+#include "targets/amdgpu/emulator/matrix_ops.h"
+
 namespace tilejit::amdgpu::emulator {
 namespace {
 
@@ -25,8 +27,8 @@ const VectorRow* find_vector(const std::string& mnemonic) {
 const GeneralRow* find_general(const std::string& mnemonic) {
   static const auto rows = [] {
     std::unordered_map<std::string_view, const GeneralRow*> all;
-    for (const auto table :
-         {scalar_rows(), scalar_mask_rows(), control_rows(), wait_rows(), lane_move_rows(), crossbar_rows()})
+    for (const auto table : {scalar_rows(), scalar_mask_rows(), scalar_float_rows(), control_rows(), wait_rows(),
+                             lane_move_rows(), crossbar_rows()})
       for (const GeneralRow& row : table) all.emplace(row.mnemonic, &row);
     return all;
   }();
@@ -191,6 +193,9 @@ Result<void> bind_general(const Program& program, const Parsed& parsed, const Ge
 
 Result<void> bind(const Program& program, Parsed parsed, Instr& i) {
   const std::string name = canonical(parsed.mnemonic);
+  const Family family = program.row->family;
+  if (const MatrixOp* matrix = find_matrix_op(family, name)) return bind_matrix(program, parsed, *matrix, i);
+  if (const DotOp* dot = find_dot_op(family, name)) return bind_dot(program, parsed, *dot, i);
   if (const VectorRow* vector = find_vector(name)) return bind_vector(program, parsed, *vector, i);
   if (const GeneralRow* general = find_general(name)) return bind_general(program, parsed, *general, i);
   if (const MemoryRow* memory = find_memory(name)) return bind_memory(parsed, *memory, i);

@@ -133,6 +133,7 @@ constexpr GeneralRow scalar_row(std::string_view mnemonic, uint16_t flags = gene
 
 std::span<const GeneralRow> scalar_rows();
 std::span<const GeneralRow> scalar_mask_rows();
+std::span<const GeneralRow> scalar_float_rows();
 std::span<const GeneralRow> control_rows();
 std::span<const GeneralRow> wait_rows();
 std::span<const GeneralRow> lane_move_rows();

@@ -146,8 +146,8 @@ std::string HazardTracker::check_register(int index, const Issue& now, const Reg
   return {};
 }
 
-/// gfx1100: the result of a transcendental instruction is not waited for by VALU within the next six VALU instructions or two
-/// transcendental ones, unless something waits for all results of VALU.
+/// gfx1100: the result of a transcendental instruction is not waited for by VALU within the next six VALU instructions
+/// or two transcendental ones, unless something waits for all results of VALU.
 std::string HazardTracker::check_trans(const Issue& now) {
   if (now.unit == Unit::buffer || now.unit == Unit::flat || now.unit == Unit::lds || (now.traits & waits_vdst) != 0)
     trans_.clear();
@@ -183,8 +183,9 @@ std::string HazardTracker::check_wmma(const Issue& now) {
   return {};
 }
 
-/// RDNA 4: once VALU has read a pair of SGPRs, it and SALU may see the old value of one of them after a write, until sa_sdst
-/// (written by SALU), va_sdst or va_vcc (by VALU) have been waited for. Scalar and buffer memory instructions wait for all.
+/// RDNA 4: once VALU has read a pair of SGPRs, it and SALU may see the old value of one of them after a write, until
+/// sa_sdst (written by SALU), va_sdst or va_vcc (by VALU) have been waited for. Scalar and buffer memory instructions
+/// wait for all.
 std::string HazardTracker::check_sgprs(const Issue& now) {
   const bool by_valu = is_vector(now), by_salu = now.unit == Unit::salu;
   if (now.unit == Unit::smem || now.unit == Unit::buffer || (now.traits & waits_salu) != 0) by_salu_.reset();

@@ -1,10 +1,11 @@
-// Wait states that hardware needs between two instructions of a wave and does not count itself: compilers insert s_nop, v_nop or
-// s_wait_alu, and a result rarely shows when one is missing. A tracker per wave is told each instruction that issues.
+// Wait states that hardware needs between two instructions of a wave and does not count itself: compilers insert s_nop,
+// v_nop or s_wait_alu, and a result rarely shows when one is missing. A tracker per wave is told each instruction that
+// issues.
 //
-// The distances are rows of a table (hazards_table.cpp), the pipelines of RDNA states (hazards.cpp). Sources: AMD's CDNA 2, 3, 4
-// and RDNA 3, 4 ISA documents ("manually inserted wait states"), LLVM 22's hazard recognizer and its pass for SGPR hazards,
-// whose output for single pairs of instructions the numbers were compared with. A wait state is one issued instruction; s_nop n
-// has n + 1. RDNA 2 needs none for what this project emits.
+// The distances are rows of a table (hazards_table.cpp), the pipelines of RDNA states (hazards.cpp). Sources: AMD's
+// CDNA 2, 3, 4 and RDNA 3, 4 ISA documents ("manually inserted wait states"), LLVM 22's hazard recognizer and its pass
+// for SGPR hazards, whose output for single pairs of instructions the numbers were compared with. A wait state is one
+// issued instruction; s_nop n has n + 1. RDNA 2 needs none for what this project emits.
 #pragma once
 
 #include <bitset>
@@ -63,8 +64,8 @@ enum Trait : uint16_t {
   waits_vcc = 1024,    // va_vcc(0)
 };
 
-/// An instruction as the table sees it. Ranges name all registers that it reads or writes, implicit ones too, EXEC only where an
-/// instruction names it or writes it.
+/// An instruction as the table sees it. Ranges name all registers that it reads or writes, implicit ones too, EXEC only
+/// where an instruction names it or writes it.
 struct Issue {
   Unit unit = Unit::salu;
   uint16_t traits = 0;

@@ -1,4 +1,5 @@
-// The rows of wait states that hazards.h names: a first instruction, a second one that shares a register with it, a distance.
+// The rows of wait states that hazards.h names: a first instruction, a second one that shares a register with it, a
+// distance.
 #pragma once
 
 #include <cstdint>

@@ -15,6 +15,8 @@ struct Wave;
 struct Instr;
 struct VectorRow;
 struct MemoryRow;
+struct MatrixOp;
+struct DotOp;
 
 namespace scalar {
 inline constexpr uint16_t vcc = 106;
@@ -118,6 +120,8 @@ struct Instr {
   Run run = nullptr;
   const VectorRow* vector = nullptr;
   const MemoryRow* memory = nullptr;
+  const MatrixOp* matrix = nullptr;
+  const DotOp* dot = nullptr;
   const Instr* dual = nullptr;  // the other half of a pair: both read before either writes
   std::array<Operand, 7> operand;
   std::array<Range, 10> reads;

@@ -42,12 +42,9 @@ Result<void> check_launch(const Program& p, const Launch& launch) {
   if (launch.kernarg.size() < d.kernarg_bytes)
     return invalid(fmt::format("emulator: {} takes {} bytes of arguments, {} are given", p.kernel.name, d.kernarg_bytes,
                                launch.kernarg.size()));
-  for (const int bit : {private_buffer, queue_ptr, flat_scratch_init})
-    if (d.has(bit))
-      return unsupported(fmt::format("emulator: {} asks for {}, which the emulator does not provide", p.kernel.name,
-                                     bit == private_buffer ? "a private segment buffer"
-                                     : bit == queue_ptr    ? "a queue pointer"
-                                                           : "flat_scratch"));
+  if (d.private_bytes != 0 && (d.has(private_buffer) || d.has(flat_scratch_init)))
+    return unsupported(fmt::format(
+        "emulator: {} has scratch memory behind a buffer, which the emulator does not address", p.kernel.name));
   // Round to nearest even, f16 and f64 subnormals kept: what the numbers contract fixes. f32 may be either.
   if (field(d.rsrc1, 12, 4) != 0 || field(d.rsrc1, 18, 2) != 3 || (field(d.rsrc1, 16, 2) & 1) != field(d.rsrc1, 17, 1))
     return unsupported(fmt::format("emulator: {} runs under another float mode (rsrc1={:#x})", p.kernel.name, d.rsrc1));
@@ -62,7 +59,7 @@ class ScalarSetup {
     put(static_cast<uint32_t>(value));
     put(static_cast<uint32_t>(value >> 32));
   }
-  uint16_t next() const { return next_; }
+  void skip(uint16_t n) { next_ = static_cast<uint16_t>(next_ + n); }
   void skip_to(uint16_t n) { next_ = n; }
 
  private:
@@ -74,9 +71,13 @@ void set_scalars(const Machine& m, Wave& w) {
   const KernelDescriptor& d = m.program->kernel.descriptor;
   const auto address = [](const std::vector<uint64_t>& v) { return reinterpret_cast<uint64_t>(v.data()); };
   ScalarSetup s(w);
+  // What nobody provides here stays unwritten, so that a read of it is a report.
+  if (d.has(private_buffer)) s.skip(4);
   if (d.has(dispatch_ptr)) s.put_pair(address(m.dispatch));
+  if (d.has(queue_ptr)) s.skip(2);
   if (d.has(kernarg_ptr)) s.put_pair(address(m.kernarg));
   if (d.has(dispatch_id)) s.put_pair(0);
+  if (d.has(flat_scratch_init)) s.skip(2);
   if (d.has(private_size)) s.put(d.private_bytes);
   const auto* words = reinterpret_cast<const uint32_t*>(m.kernarg.data());
   const uint32_t preloaded = d.preload & 0x7f;
@@ -128,8 +129,10 @@ void start_wave(Machine& m, size_t n) {
   w.lanes = p.wave;
   w.all_lanes = p.wave == 64 ? ~uint64_t{0} : 0xffffffffU;
   w.epoch.wave = static_cast<uint8_t>(n);
-  w.vgpr.resize(vector_count);
-  w.vgpr_written.resize(vector_count);
+  // AGPRs follow v255; the first three hold the workitem's place, used or not.
+  const size_t vectors = p.agprs > 0 ? first_agpr + p.agprs : std::max(p.vgprs, 3U);
+  w.vgpr.resize(vectors);
+  w.vgpr_written.resize(vectors);
   w.scratch_bytes = d.private_bytes;
   w.scratch.resize(size_t{d.private_bytes} * static_cast<size_t>(p.wave));
   w.mode = field(d.rsrc1, 12, 8);

@@ -1,8 +1,9 @@
-// Matrix instructions as functions of registers: D = A * B + C, MFMA on CDNA (64 lanes), WMMA on RDNA 3 and 4 (32 lanes).
+// Matrix instructions as functions of registers: D = A * B + C, MFMA on CDNA (64 lanes), WMMA on RDNA 3 and 4 (32
+// lanes).
 //
-// The table has one row for each mnemonic of a family: shape, types, rounding (matrix_numerics.h). `place` says which element
-// of its matrix a lane holds where. EXEC does not matter to these instructions. Layouts: AMD's CDNA 2 to 4 and RDNA 3 and 4
-// ISA documents, AMD's matrix instruction calculator (CDNA 4: AMD's article on its matrix cores).
+// The table has one row for each mnemonic of a family: shape, types, rounding (matrix_numerics.h). `place` says which
+// element of its matrix a lane holds where. EXEC does not matter to these instructions. Layouts: AMD's CDNA 2 to 4 and
+// RDNA 3 and 4 ISA documents, AMD's matrix instruction calculator (CDNA 4: AMD's article on its matrix cores).
 #pragma once
 
 #include <tilejit/result.h>
@@ -36,7 +37,8 @@ const MatrixOp* find_matrix_op(Family family, std::string_view mnemonic);
 
 /// Lanes of a wave that executes it.
 int lanes_of(const MatrixOp& op);
-/// That the matrix unit of a SIMD is busy with it, by the peak rates that AMD publishes (a pass of MFMA is four clocks).
+/// That the matrix unit of a SIMD is busy with it, by the peak rates that AMD publishes (a pass of MFMA is four
+/// clocks).
 int clocks_of(const MatrixOp& op);
 /// Of an element in a register, lowest bits first.
 int bits_of(const MatrixOp& op, Matrix matrix);
@@ -52,16 +54,17 @@ struct Place {
 };
 Place place(const MatrixOp& op, Matrix matrix, int lane, int element);
 
-/// Bits 0, 1, 2 belong to A, B, C. WMMA of floats: neg_lo negates A and B at even k, neg_hi at odd k; of C neg_hi takes the
-/// absolute value, then neg_lo negates. WMMA of integers: neg_lo says that A, B are signed; without clamp sums wrap. MFMA has none.
+/// Bits 0, 1, 2 belong to A, B, C. WMMA of floats: neg_lo negates A and B at even k, neg_hi at odd k; of C neg_hi takes
+/// the absolute value, then neg_lo negates. WMMA of integers: neg_lo says that A, B are signed; without clamp sums
+/// wrap. MFMA has none.
 struct MatrixModifiers {
   uint8_t neg_lo = 0;
   uint8_t neg_hi = 0;
   bool clamp = false;
 };
 
-/// `invalid` with the reason: another number of registers, modifiers that the instruction lacks, lanes 16 to 31 of A or B that
-/// are no copies of lanes 0 to 15 on RDNA 3. D may be the registers of A, B or C.
+/// `invalid` with the reason: another number of registers, modifiers that the instruction lacks, lanes 16 to 31 of A or
+/// B that are no copies of lanes 0 to 15 on RDNA 3. D may be the registers of A, B or C.
 Result<void> multiply(const MatrixOp& op, std::span<const Lanes> a, std::span<const Lanes> b, std::span<const Lanes> c,
                       const MatrixModifiers& modifiers, std::span<Lanes> d);
 
