@@ -73,14 +73,14 @@ int needed_by(const HazardRow& row, Family family, const Issue& first) {
 
 }  // namespace
 
-void prepare(const GpuRow& gpu, Issue& issue) {
+void prepare(const GpuRow& row, Issue& issue) {
   issue.first = issue.second = 0;
-  if (!is_cdna(gpu.family)) return;
+  if (!is_cdna(row.family)) return;
   uint64_t mask = 1;
-  for (const HazardRow& row : hazard_rows()) {
-    if (row.states[static_cast<int>(gpu.family)] != no_hazard) {
-      if (matches(first_of(row), issue)) issue.first |= mask;
-      if (matches(second_of(row), issue)) issue.second |= mask;
+  for (const HazardRow& hazard : hazard_rows()) {
+    if (hazard.states[static_cast<int>(row.family)] != no_hazard) {
+      if (matches(first_of(hazard), issue)) issue.first |= mask;
+      if (matches(second_of(hazard), issue)) issue.second |= mask;
     }
     mask <<= 1;
   }
@@ -207,7 +207,7 @@ std::string HazardTracker::check_sgprs(const Issue& now) {
     const bool is_tracked = read_by_valu_[static_cast<size_t>(number_of(read)) / 2];
     if (by_salu && is_tracked) keep_vcc(read.file != RegisterFile::vcc);  // SALU waits for VALU by itself
     for (int i = 0; i < read.count; ++i) {
-      const size_t n = static_cast<size_t>(number_of(read) + i);
+      const size_t n = static_cast<size_t>(number_of(read)) + static_cast<size_t>(i);
       const bool tracked = read_by_valu_[n / 2];
       if (by_valu) read_by_valu_.set(n / 2);
       if (!tracked || !report.empty()) continue;
@@ -222,7 +222,7 @@ std::string HazardTracker::check_sgprs(const Issue& now) {
   }
   for (const RegisterRange& written : now.writes)
     for (int i = 0; i < written.count && number_of(written) >= 0; ++i) {
-      const size_t n = static_cast<size_t>(number_of(written) + i);
+      const size_t n = static_cast<size_t>(number_of(written)) + static_cast<size_t>(i);
       if (!read_by_valu_[n / 2]) continue;
       by_salu_.set(n, by_salu || (by_salu_[n] && written.file == RegisterFile::sgpr));
       by_valu_.set(n, by_valu || (by_valu_[n] && written.file == RegisterFile::sgpr));

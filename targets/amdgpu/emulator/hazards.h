@@ -85,8 +85,8 @@ class HazardTracker {
  public:
   explicit HazardTracker(const GpuRow& row);
 
-  /// The instruction issues: empty, or what came too early. `issue` is prepared and outlives the tracker.
-  std::string issue(const Issue& issue);
+  /// The instruction issues: empty, or what came too early. `now` is prepared and outlives the tracker.
+  std::string issue(const Issue& now);
   /// s_nop n: n + 1 wait states.
   void wait(int states);
 
@@ -101,7 +101,7 @@ class HazardTracker {
   };
 
   std::string check_table(const Issue& now) const;
-  std::string check_register(int row, const Issue& now, const RegisterRange& range) const;
+  std::string check_register(int index, const Issue& now, const RegisterRange& range) const;
   std::string check_trans(const Issue& now);
   std::string check_wmma(const Issue& now);
   std::string check_sgprs(const Issue& now);
