@@ -90,6 +90,9 @@ struct Resources {
   int vector_registers = 0;  // used
   int general_registers = 0;
   int mask_registers = 0;
+  int accumulator_registers = 0;  // GPUs: AGPRs
+  int64_t shared_bytes = 0;       // GPUs: LDS of a workgroup
+  int64_t private_bytes = 0;      // GPUs: scratch memory of a lane
   int64_t spill_slots = 0;
   int64_t spill_loads = 0;
   int64_t spill_stores = 0;
@@ -102,14 +105,15 @@ struct Resources {
 /// What runs a task in place of machine code, called as an Entry is; it may fail, and says why.
 using Interpreted = std::function<Result<void>(const BufferArg*, int64_t m, const int64_t* task, void* scratch)>;
 
-/// Lowered code. `bytes` is position-independent: the entry is at offset 0 and constants follow the instructions at
-/// `constants_offset`. Where `interpreted` is set it runs the task instead of them, with the arguments of an Entry: the ref
+/// Lowered code. `bytes` of a CPU is position-independent: the entry is at offset 0 and constants follow the instructions at
+/// `constants_offset`; of a GPU it is a code object. Where `interpreted` is set it runs the task instead of them, with the arguments of an Entry: the ref
 /// target has no bytes, and Target::emulated sets it beside them.
 struct Code {
   std::vector<uint8_t> bytes;
   int64_t constants_offset = 0;
   int64_t scratch_bytes = 0;
   Resources resources;
+  std::string listing;  // assembly text of a target that writes its own; made only for a stage sink
   Interpreted interpreted;
 };
 

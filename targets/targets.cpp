@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#ifdef TILEJIT_AMDGPU
+#include "targets/amdgpu/amdgpu_target.h"
+#endif
 #include "targets/ref/ref_target.h"
 #include "targets/x86/x86_target.h"
 
@@ -13,6 +16,9 @@ const std::vector<const Target*>& all() {
   static const std::vector<const Target*> targets = [] {
     std::vector<const Target*> list = {&ref_target()};
     for (const auto& target : x86_targets()) list.push_back(target.get());
+#ifdef TILEJIT_AMDGPU
+    for (const auto& target : amdgpu_targets()) list.push_back(target.get());
+#endif
     return list;
   }();
   return targets;

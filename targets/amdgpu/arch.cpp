@@ -28,6 +28,7 @@ GpuRow rdna(const char* name, const char* also, Family family, int simd_vgprs) {
   row.facts.registers = 192;
   row.also = also;
   row.family = family;
+  if (family != Family::rdna2) row.dot4 = Dot4::mixed_signs;
   row.wave = 32;
   row.simd_vgprs = simd_vgprs;
   row.most_waves = 16;

@@ -15,10 +15,14 @@ enum class Family : uint8_t { cdna2, cdna3, cdna4, rdna2, rdna3, rdna4 };
 
 constexpr bool is_cdna(Family family) { return family <= Family::cdna4; }
 
+/// The dot of four bytes that a row has: both sides signed (sdot4), or each side signed or not (sudot4).
+enum class Dot4 : uint8_t { none, both_signed, mixed_signs };
+
 struct GpuRow {
   TargetFacts facts;      // name: what LLVM calls the processor
   std::string_view also;  // processors that execute the same code objects when they are compiled for them
   Family family = Family::cdna3;
+  Dot4 dot4 = Dot4::both_signed;
   int wave = 64;              // lanes
   int64_t lds_bytes = 65536;  // that one workgroup can have
   int vgprs = 256;            // 32-bit vector registers that one wave can have, AGPRs excluded

@@ -13,7 +13,10 @@
 namespace tilejit::jitdump {
 namespace {
 
-constexpr std::string_view target_stages[] = {"vcode", "alloc"};  // once for each kernel
+constexpr std::string_view target_stages[] = {"vcode", "alloc", "llvm", "llvm_opt"};  // once for each kernel
+
+/// Whether a kernel's last stage of its own has this name, on one target or another.
+bool is_last(std::string_view stage) { return stage == "alloc" || stage == "llvm_opt"; }
 
 /// Seconds from the program to code in executable memory.
 Result<double> time_compile(const Source& source) {
@@ -52,7 +55,7 @@ Result<Dump> dump(Source source) {
         std::find(std::begin(target_stages), std::end(target_stages), stage) != std::end(target_stages);
     const std::string name = of_kernel ? source.program.kernels[kernel].name : "";
     dump.sections.push_back({std::string(stage), name, text});
-    if (stage == std::end(target_stages)[-1]) ++kernel;
+    if (is_last(stage)) ++kernel;
   };
   dump.compile_us = TRY(time_compile(source)) * 1e6;
   dump.kernels = TRY(compile(source.program, *source.target, options));

@@ -45,9 +45,16 @@ std::span<const uint8_t> instructions(const Code& code) {
   return std::span(code.bytes).first(static_cast<size_t>(code.constants_offset));
 }
 
+/// Code objects are ELF files; code of a CPU starts with an instruction.
+bool is_gpu(const Code& code) {
+  constexpr uint8_t magic[] = {0x7f, 'E', 'L', 'F'};
+  return code.bytes.size() > sizeof magic && std::equal(std::begin(magic), std::end(magic), code.bytes.begin());
+}
+
 }  // namespace
 
 Result<std::string> asm_text(const Code& code) {
+  if (!code.listing.empty()) return code.listing;
   if (code.bytes.empty()) return std::string("no machine code: the interpreter runs this kernel\n");
   std::string text;
   auto listing = disassemble_x86(instructions(code));
@@ -72,6 +79,10 @@ std::string resources_text(const Code& code) {
       "code: {} bytes, constants: {} bytes, scratch: {} bytes\n",
       r.vector_registers, r.general_registers, r.mask_registers, r.spill_slots, r.spill_loads, r.spill_stores,
       r.code_bytes, r.constant_bytes, code.scratch_bytes);
+  if (is_gpu(code))
+    text += fmt::format("accumulator registers: {}, shared memory: {} bytes, private memory: {} bytes a lane\n",
+                        r.accumulator_registers, r.shared_bytes, r.private_bytes);
+  if (r.loops.empty()) return text;
   report::Table table;
   table.add_column("loop", report::Align::left);
   for (const char* title : {"instructions", "spill loads", "spill stores", "code bytes", "vector bytes loaded",
@@ -102,6 +113,9 @@ nlohmann::ordered_json resources_json(const Code& code) {
   return {{"vector_registers", r.vector_registers},
           {"general_registers", r.general_registers},
           {"mask_registers", r.mask_registers},
+          {"accumulator_registers", r.accumulator_registers},
+          {"shared_bytes", r.shared_bytes},
+          {"private_bytes", r.private_bytes},
           {"spill_slots", r.spill_slots},
           {"spill_loads", r.spill_loads},
           {"spill_stores", r.spill_stores},

@@ -1,0 +1,81 @@
+#include "targets/amdgpu/amdgpu_target.h"
+
+#include <fmt/format.h>
+#include <llvm/Target/TargetMachine.h>
+
+#include <utility>
+
+#include "targets/amdgpu/arch.h"
+#include "targets/amdgpu/codegen.h"
+#include "targets/amdgpu/llvm.h"
+#include "targets/amdgpu/select.h"
+
+namespace tilejit {
+namespace {
+
+std::string text_of(const llvm::Module& module) {
+  std::string text;
+  llvm::raw_string_ostream out(text);
+  module.print(out, nullptr);
+  return text;
+}
+
+Resources resources_of(const amdgpu::GpuResources& gpu) {
+  Resources r;
+  r.vector_registers = gpu.vgprs;
+  r.general_registers = gpu.sgprs;
+  r.accumulator_registers = gpu.agprs;
+  r.spill_slots = gpu.spilled_vgprs + gpu.spilled_sgprs;
+  r.shared_bytes = gpu.lds_bytes;
+  r.private_bytes = gpu.private_bytes;
+  r.code_bytes = gpu.code_bytes;
+  return r;
+}
+
+class AmdgpuTarget final : public Target {
+ public:
+  explicit AmdgpuTarget(const amdgpu::GpuRow& row) : row_(row) {}
+
+  const TargetFacts& facts() const override { return row_.facts; }
+  Result<void> can_execute() const override {
+    return unsupported(fmt::format(
+        "{}: this build runs no kernels on a GPU; --device emulated executes their code objects", row_.facts.name));
+  }
+
+  Result<Code> lower(const ir::Kernel& kernel, const LowerOptions& options) const override {
+    llvm::LLVMContext context;
+    const std::unique_ptr<llvm::TargetMachine> machine = TRY(amdgpu::make_machine(row_));
+    const std::unique_ptr<llvm::Module> module = TRY(amdgpu::select(kernel, row_, context, *machine));
+    if (options.stages) options.stages("llvm", text_of(*module));
+    amdgpu::GpuCode gpu = TRY(amdgpu::generate(*module, *machine, options.stages));
+    if (gpu.resources.private_bytes != 0)
+      return unsupported(
+          fmt::format("{}: kernel {} needs {} bytes of memory for each lane beside {} registers: smaller "
+                      "tiles (mr, nr or streams) fit",
+                      row_.facts.name, kernel.name, gpu.resources.private_bytes, gpu.resources.vgprs));
+    Code code;
+    code.bytes = std::move(gpu.elf);
+    code.constants_offset = static_cast<int64_t>(code.bytes.size());
+    code.listing = std::move(gpu.listing);
+    code.resources = resources_of(gpu.resources);
+    return code;
+  }
+
+ private:
+  const amdgpu::GpuRow& row_;
+};
+
+std::vector<std::unique_ptr<Target>> make_targets() {
+  std::vector<std::unique_ptr<Target>> targets;
+  for (const amdgpu::GpuRow& row : amdgpu::gpu_rows()) targets.push_back(std::make_unique<AmdgpuTarget>(row));
+  return targets;
+}
+
+}  // namespace
+
+const std::vector<std::unique_ptr<Target>>& amdgpu_targets() {
+  static const std::vector<std::unique_ptr<Target>> targets = make_targets();
+  return targets;
+}
+
+}  // namespace tilejit

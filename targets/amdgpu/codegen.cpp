@@ -1,0 +1,134 @@
+#include "targets/amdgpu/codegen.h"
+
+#include <fmt/format.h>
+#include <llvm/Analysis/CGSCCPassManager.h>
+#include <llvm/Analysis/LoopAnalysisManager.h>
+#include <llvm/Analysis/TargetTransformInfo.h>
+#include <llvm/IR/DiagnosticInfo.h>
+#include <llvm/IR/DiagnosticPrinter.h>
+#include <llvm/IR/LegacyPassManager.h>
+#include <llvm/IR/Verifier.h>
+#include <llvm/MC/TargetRegistry.h>
+#include <llvm/Passes/PassBuilder.h>
+#include <llvm/Support/TargetSelect.h>
+#include <llvm/Target/TargetMachine.h>
+#include <llvm/Transforms/Utils/Cloning.h>
+
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include "ir/check.h"
+#include "targets/amdgpu/link.h"
+#include "targets/amdgpu/llvm.h"
+#include "targets/amdgpu/metadata.h"
+
+namespace tilejit::amdgpu {
+namespace {
+
+/// Collects errors in place of printing them; warnings and remarks are dropped.
+class Diagnostics final : public llvm::DiagnosticHandler {
+ public:
+  explicit Diagnostics(std::string& words) : words_(words) {}
+  bool handleDiagnostics(const llvm::DiagnosticInfo& info) override {
+    if (info.getSeverity() != llvm::DS_Error) return true;
+    llvm::raw_string_ostream out(words_);
+    if (!words_.empty()) out << "; ";
+    llvm::DiagnosticPrinterRawOStream printer(out);
+    info.print(printer);
+    return true;
+  }
+
+ private:
+  std::string& words_;
+};
+
+std::string print(const llvm::Module& module) {
+  std::string text;
+  llvm::raw_string_ostream out(text);
+  module.print(out, nullptr);
+  return text;
+}
+
+void initialize_llvm() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    LLVMInitializeAMDGPUTargetInfo();
+    LLVMInitializeAMDGPUTarget();
+    LLVMInitializeAMDGPUTargetMC();
+    LLVMInitializeAMDGPUAsmPrinter();
+    LLVMInitializeAMDGPUAsmParser();  // without it inline assembly aborts
+  });
+}
+
+/// O1: loads are hoisted and constants folded as by O3, in half of its time.
+void optimize(llvm::Module& module, llvm::TargetMachine& machine) {
+  llvm::PipelineTuningOptions tuning;
+  tuning.LoopUnrolling = false;  // the schedule says what is unrolled
+  tuning.SLPVectorization = false;
+  tuning.LoopVectorization = false;
+  llvm::PassBuilder builder(&machine, tuning);
+  llvm::LoopAnalysisManager loops;
+  llvm::FunctionAnalysisManager functions;
+  llvm::CGSCCAnalysisManager calls;
+  llvm::ModuleAnalysisManager modules;
+  builder.registerModuleAnalyses(modules);
+  builder.registerCGSCCAnalyses(calls);
+  builder.registerFunctionAnalyses(functions);
+  builder.registerLoopAnalyses(loops);
+  builder.crossRegisterProxies(loops, functions, calls, modules);
+  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O1).run(module, modules);
+}
+
+/// Null: LLVM cannot write this kind of file.
+std::optional<llvm::SmallVector<char, 0>> emit(llvm::Module& module, llvm::TargetMachine& machine,
+                                               llvm::CodeGenFileType type) {
+  llvm::SmallVector<char, 0> bytes;
+  llvm::raw_svector_ostream out(bytes);
+  llvm::legacy::PassManager passes;
+  if (machine.addPassesToEmitFile(passes, out, nullptr, type, true)) return std::nullopt;
+  passes.run(module);
+  return bytes;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<llvm::TargetMachine>> make_machine(const GpuRow& row) {
+  initialize_llvm();
+  const llvm::Triple triple("amdgcn-amd-amdhsa");
+  std::string words;
+  const llvm::Target* target = llvm::TargetRegistry::lookupTarget(triple, words);
+  if (target == nullptr) return unsupported(fmt::format("{}: {}", row.facts.name, words));
+  llvm::TargetOptions options;
+  options.AllowFPOpFusion = llvm::FPOpFusion::Strict;  // an fma only where the IR has one
+  std::unique_ptr<llvm::TargetMachine> machine(target->createTargetMachine(
+      triple, row.facts.name, "", options, llvm::Reloc::PIC_, std::nullopt, llvm::CodeGenOptLevel::Default));
+  if (machine == nullptr) return unsupported(fmt::format("{}: LLVM has no machine for it", row.facts.name));
+  return machine;
+}
+
+Result<GpuCode> generate(llvm::Module& module, llvm::TargetMachine& machine, const StageSink& stages) {
+  std::string words;
+  module.getContext().setDiagnosticHandler(std::make_unique<Diagnostics>(words));
+  std::string broken;
+  llvm::raw_string_ostream verifier(broken);
+  const bool is_sound = !llvm::verifyModule(module, &verifier);
+  CHECK(is_sound, broken + print(module));
+  optimize(module, machine);
+  GpuCode code;
+  if (stages) {
+    stages("llvm_opt", print(module));
+    const std::unique_ptr<llvm::Module> copy = llvm::CloneModule(module);
+    if (const auto text = emit(*copy, machine, llvm::CodeGenFileType::AssemblyFile))
+      code.listing.assign(text->begin(), text->end());
+  }
+  const auto object = emit(module, machine, llvm::CodeGenFileType::ObjectFile);
+  module.getContext().setDiagnosticHandler(nullptr);
+  if (!words.empty()) return unsupported(fmt::format("LLVM: {}", words));
+  if (!object) return unsupported("LLVM cannot write AMDGPU objects");
+  code.elf = TRY(link({object->data(), object->size()}));
+  code.resources = TRY(read_resources(code.elf));
+  return code;
+}
+
+}  // namespace tilejit::amdgpu

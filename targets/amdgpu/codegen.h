@@ -1,0 +1,50 @@
+// An LLVM module becomes a code object: optimized, assembled, linked by lld into an ELF file in memory.
+//
+// Safe to call from several threads, each with a module in a context of its own. What LLVM or lld reports is an error with
+// their words; no temporary file outlives a call.
+#pragma once
+
+#include <tilejit/result.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "targets/amdgpu/arch.h"
+#include "targets/target.h"
+
+namespace llvm {
+class Module;
+class TargetMachine;
+}  // namespace llvm
+
+namespace tilejit::amdgpu {
+
+/// What the metadata of a code object says of a kernel.
+struct GpuResources {
+  int vgprs = 0;
+  int agprs = 0;
+  int sgprs = 0;
+  int spilled_vgprs = 0;
+  int spilled_sgprs = 0;
+  int64_t lds_bytes = 0;
+  int64_t private_bytes = 0;  // of scratch memory that one lane needs
+  int64_t kernarg_bytes = 0;
+  int workgroup_size = 0;
+  int64_t code_bytes = 0;
+};
+
+struct GpuCode {
+  std::vector<uint8_t> elf;
+  std::string listing;  // LLVM's assembly text
+  GpuResources resources;
+};
+
+/// LLVM's machine for a row. The module of a kernel takes its triple and data layout before instructions are written.
+Result<std::unique_ptr<llvm::TargetMachine>> make_machine(const GpuRow& row);
+
+/// The module holds one kernel. `stages` receives "llvm_opt"; the listing is made only where it is not empty.
+Result<GpuCode> generate(llvm::Module& module, llvm::TargetMachine& machine, const StageSink& stages);
+
+}  // namespace tilejit::amdgpu

@@ -1,0 +1,49 @@
+// One workgroup while it runs: its waves, LDS, memory ranges, counts and reports.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "targets/amdgpu/emulator/emulator.h"
+#include "targets/amdgpu/emulator/lds.h"
+#include "targets/amdgpu/emulator/program.h"
+#include "targets/amdgpu/emulator/wave.h"
+
+namespace tilejit::amdgpu::emulator {
+
+/// A memory range by address.
+struct Span {
+  uint64_t first = 0;
+  uint64_t bytes = 0;
+  bool is_writable = false;
+  const std::string* name = nullptr;
+};
+
+struct Machine {
+  const Program* program = nullptr;
+  const Launch* launch = nullptr;
+  std::vector<Span> spans;
+  std::vector<uint64_t> kernarg;   // the segment, padded to whole words
+  std::vector<uint64_t> dispatch;  // the packet that launched the kernel
+  Lds lds{0};
+  std::vector<Wave> waves;
+  Counts counts;
+  std::vector<Report> reports;
+
+  void report(const Wave& wave, ReportKind kind, std::string message);
+  /// Null, with a report, outside of the ranges.
+  uint8_t* memory(Wave& wave, uint64_t address, uint64_t bytes, Access access);
+
+ private:
+  size_t last_ = 0;  // the range that answered last is tried first
+};
+
+/// Memory and waves as the kernel descriptor asks.
+Result<Machine> make_machine(const Program& program, const Launch& launch);
+/// Sets up the registers; the machine must not move afterwards.
+void start(Machine& machine);
+/// Until all waves have ended.
+Result<void> run(Machine& machine);
+
+}  // namespace tilejit::amdgpu::emulator

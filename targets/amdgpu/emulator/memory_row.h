@@ -1,0 +1,39 @@
+// Rows of memory instructions: what is addressed how, times what is moved.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "targets/amdgpu/emulator/instr.h"
+
+namespace tilejit::amdgpu::emulator {
+
+enum class Space : uint8_t { global, flat, scratch, buffer, lds, scalar, scalar_buffer };
+enum class Direction : uint8_t { load, store, load_to_lds };
+
+/// What moves between memory and registers for each lane (or once, for scalar loads).
+struct Transfer {
+  std::string_view name;  // of loads: `ubyte`, `dwordx2`, `b64`
+  uint8_t bytes = 4;
+  bool sign_extends = false;
+  Half half = Half::whole;  // of the register, which then keeps its other half
+};
+
+struct MemoryRow {
+  Space space = Space::global;
+  Direction direction = Direction::load;
+  Transfer transfer;
+  uint8_t accesses = 1;  // read2, write2: two places
+  uint16_t stride = 1;   // bytes that a unit of read2's offsets stands for
+  Run run = nullptr;
+};
+
+/// Null when no memory instruction has this name.
+const MemoryRow* find_memory(std::string_view mnemonic);
+
+void run_scalar_load(Wave& w, const Instr& i);
+void run_global(Wave& w, const Instr& i);  // flat and scratch too
+void run_buffer(Wave& w, const Instr& i);
+void run_lds(Wave& w, const Instr& i);
+
+}  // namespace tilejit::amdgpu::emulator

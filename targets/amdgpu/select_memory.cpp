@@ -1,0 +1,383 @@
+// Loads and stores. An address is a uniform 64-bit base (buffer and index), what the lane adds in 32 bits, and a constant for
+// each register. Accesses of which some lanes have no part (clipped elements, copies, padding) go through a buffer resource
+// of the whole address range: a lane without a part asks beyond it, where a load gives 0 and a store does nothing.
+#include <fmt/format.h>
+
+#include <array>
+#include <map>
+#include <numeric>
+#include <optional>
+
+#include "targets/amdgpu/kernel_arguments.h"
+#include "targets/amdgpu/selection.h"
+
+namespace tilejit::amdgpu {
+namespace {
+
+constexpr int64_t all_in_range = 0x7fffffff;
+constexpr int64_t never_in_range = 0xffffffff;
+constexpr std::array all_dims = {Dim::row, Dim::col, Dim::depth};
+
+/// The fourth word of a buffer resource: untyped data, bounds checked by the offset alone.
+uint32_t resource_flags(Family family) {
+  const uint32_t data = 7 << 12 | 4 << 15;
+  return is_cdna(family) ? data : data | 1 << 24 | 3 << 28;
+}
+
+/// A place in a buffer that does not depend on the lane, and what is still to be added for it.
+struct Uniform {
+  llvm::Value* pointer = nullptr;
+  llvm::Value* is_inside = nullptr;  // null: surely
+};
+
+/// One access: which buffer dimension each tile dimension runs along, and the distances between elements.
+class Access {
+ public:
+  Access(Selection& s, const ir::Instr& instr, const Layout& layout)
+      : s_(s), b_(s.b), instr_(instr), layout_(layout), buffer_(s.kernel.buffer(instr.buffer)),
+        place_(s.buffers[static_cast<size_t>(instr.buffer)]) {}
+
+  Result<void> plan() {
+    const int extents[] = {layout_.shape().rows, layout_.shape().cols, layout_.shape().depth};
+    size_t d = 0;
+    for (size_t t = 0; t < all_dims.size(); ++t) {
+      if (extents[t] == 1) continue;
+      while (instr_.slices[d].extent == 1) ++d;
+      dimension_[t] = static_cast<int>(d++);
+    }
+    TRY(measure());
+    const int depth_dimension = dimension_[2];
+    const bool follows =
+        depth_dimension < 0 || bit_stride_[static_cast<size_t>(depth_dimension)] == bits_of(buffer_.type);
+    if (layout_.word() > 1 && !follows)
+      return refuse(s_, instr_, "the depth of a tile lies apart in memory; the last dimension of the buffer works");
+    if (layout_.word() * bits_of(buffer_.type) % 8 != 0 || !is_power_of_two_word())
+      return refuse(s_, instr_,
+                    fmt::format("words of {} bits; 8, 16 and 32 work", layout_.word() * bits_of(buffer_.type)));
+    if (instr_.clip && depth_dimension >= 0 && may_leave(static_cast<size_t>(depth_dimension)))
+      return refuse(s_, instr_, "elements outside the buffer within a packed word");
+    return {};
+  }
+
+  /// Whether every lane of every register has its own element inside the buffer.
+  bool is_whole(bool stores) const {
+    if (stores && layout_.copy_mask() != 0) return false;
+    if (is_own()) return !stores || !is_padded();
+    for (size_t d = 0; d < instr_.slices.size(); ++d)
+      if (instr_.clip && may_leave(d)) return false;
+    return !stores || !is_padded();
+  }
+
+  /// The address of a register's element; with padding, of the last element instead.
+  llvm::Value* address(int reg) {
+    const Coord part = layout_.register_part(reg);
+    llvm::Value* at = uniform(part).pointer;
+    llvm::Value* lanes = lane_bytes(part);
+    if (lanes != nullptr)
+      at = b_.CreateGEP(b_.getInt8Ty(), at, is_own() ? lanes : b_.CreateZExt(lanes, b_.getInt64Ty()));
+    return offset(at, constant_bytes(part));
+  }
+
+  struct Checked {
+    llvm::Value* resource;
+    llvm::Value* offset;  // i32
+  };
+
+  Checked checked(int reg, bool stores) {
+    const Coord part = layout_.register_part(reg);
+    const Uniform at = uniform(part);
+    llvm::Value* records = s_.i64(all_in_range);
+    if (at.is_inside != nullptr) records = b_.CreateSelect(at.is_inside, records, s_.i64(0));
+    llvm::Value* resource =
+        b_.CreateIntrinsic(llvm::Intrinsic::amdgcn_make_buffer_rsrc, {b_.getPtrTy(8), b_.getPtrTy(1)},
+                           {at.pointer, b_.getInt16(0), records, b_.getInt32(resource_flags(s_.row.family))});
+    llvm::Value* lanes = lane_bytes(part);
+    llvm::Value* bytes = s_.i32(constant_bytes(part));
+    if (lanes != nullptr) bytes = b_.CreateAdd(lanes, bytes);
+    if (llvm::Value* has_part = lane_condition(part, stores))
+      bytes = b_.CreateSelect(has_part, bytes, b_.getInt32(static_cast<uint32_t>(never_in_range)));
+    return {resource, bytes};
+  }
+
+  /// Which lanes have an element of this register that they alone are to store; null: all.
+  llvm::Value* lane_condition(Coord part, bool stores) {
+    llvm::Value* condition = nullptr;
+    const auto require = [&](llvm::Value* c) { condition = condition == nullptr ? c : b_.CreateAnd(condition, c); };
+    if (stores && layout_.copy_mask() != 0)
+      require(b_.CreateICmpEQ(b_.CreateAnd(s_.lane, layout_.copy_mask()), s_.i32(0)));
+    for (const Dim dim : all_dims) {
+      llvm::Value* lanes = s_.lane_coord(layout_, dim);
+      if (lanes == nullptr) continue;
+      if (stores && part.of(dim) + layout_.lane_most(dim) >= layout_.extent(dim))
+        require(b_.CreateICmpULT(lanes, s_.i32(layout_.extent(dim) - part.of(dim))));
+      const int d = dimension_[static_cast<size_t>(dim)];
+      if (!instr_.clip || is_own() || d < 0 || !may_leave(static_cast<size_t>(d))) continue;
+      require(is_inside(static_cast<size_t>(d), part.of(dim), lanes));
+    }
+    return condition;
+  }
+
+  llvm::Align alignment() const {
+    int64_t bytes = buffer_.strided ? bits_of(buffer_.type) / 8 : buffer_alignment;
+    for (size_t d = 0; d < instr_.slices.size(); ++d) {
+      const int64_t stride = bit_stride_[d];
+      if (stride == 0) continue;
+      const auto add = [&](int64_t elements) { bytes = std::gcd(bytes, elements * stride / 8); };
+      add(instr_.slices[d].start.constant());
+      for (const ir::Term& term : instr_.slices[d].start) add(term.coef);
+    }
+    for (size_t t = 0; t < all_dims.size(); ++t)
+      if (dimension_[t] >= 0 && bit_stride_[static_cast<size_t>(dimension_[t])] != 0)
+        bytes = std::gcd(bytes, std::max<int64_t>(bit_stride_[static_cast<size_t>(dimension_[t])] / 8, 1) *
+                                    (t == 2 ? layout_.word() : 1));
+    return llvm::Align(static_cast<uint64_t>(bytes & -bytes));
+  }
+
+  bool is_own() const { return !buffer_.is_parameter(); }
+
+ private:
+  bool is_power_of_two_word() const {
+    const int bits = layout_.word() * bits_of(buffer_.type);
+    return (bits == 8 || bits == 16 || bits == 32) && layout_.shape().depth % layout_.word() == 0;
+  }
+  bool is_padded() const {
+    for (const Dim dim : all_dims)
+      for (int r = 0; r < layout_.registers(); ++r)
+        if (layout_.is_padded(r, dim)) return true;
+    return false;
+  }
+
+  /// Distances between the entries of each dimension in bits; 0 where they are known at run time only.
+  Result<void> measure() {
+    bit_stride_.assign(buffer_.dims.size(), 0);
+    int64_t stride = bits_of(buffer_.type);
+    for (size_t d = buffer_.dims.size(); d-- > 0;) {
+      if (d == 0 && buffer_.strided) break;
+      bit_stride_[d] = stride;
+      if (d > 0 && !buffer_.dims[d].is_constant())
+        return refuse(s_, instr_, fmt::format("dimension {} of %{} depends on m; only the first may", d, buffer_.name));
+      stride *= buffer_.dims[d].constant;
+    }
+    for (const Dim dim : {Dim::row, Dim::col}) {
+      const int d = dimension_[static_cast<size_t>(dim)];
+      if (d < 0 || layout_.lane_most(dim) == 0) continue;
+      const int64_t bits = bit_stride_[static_cast<size_t>(d)];
+      if (bits == 0) return refuse(s_, instr_, "lanes along the rows of a strided buffer");
+      if (bits % 8 != 0) return refuse(s_, instr_, "single nibbles over lanes");
+      if (bits / 8 * layout_.lane_most(dim) >= all_in_range / 2) return refuse(s_, instr_, "lanes 1 GiB apart");
+    }
+    return {};
+  }
+
+  bool may_leave(size_t d) const {
+    const ir::Interval start = s_.ranges.of(instr_.slices[d].start);
+    return start.lo < 0 || !buffer_.dims[d].is_constant() ||
+           start.hi + instr_.slices[d].extent > buffer_.dims[d].constant;
+  }
+
+  /// Whether start + part (+ lanes) is an entry of dimension d: unsigned, so that a negative index is beyond the end.
+  llvm::Value* is_inside(size_t d, int part, llvm::Value* lanes) {
+    llvm::Value* at = s_.evaluate(instr_.slices[d].start);
+    at = b_.CreateAdd(at, llvm::ConstantInt::get(at->getType(), static_cast<uint64_t>(part)));
+    const ir::Extent& extent = buffer_.dims[d];
+    llvm::Value* end = s_.i64(extent.constant);
+    if (!extent.is_constant()) {
+      llvm::Value* m = b_.CreateZExt(s_.indices[static_cast<size_t>(ir::value_m)], b_.getInt64Ty());
+      llvm::Value* units = b_.CreateUDiv(b_.CreateAdd(m, s_.i64(extent.divisor - 1)), s_.i64(extent.divisor));
+      if (extent.divisor == 1) units = m;
+      end = b_.CreateAdd(b_.CreateMul(units, s_.i64(extent.per)), end);
+    }
+    if (lanes != nullptr) at = b_.CreateAdd(at, b_.CreateZExt(lanes, at->getType()));
+    const ir::Interval range = s_.ranges.of(instr_.slices[d].start);
+    const bool fits = range.lo > -(int64_t{1} << 30) && range.hi < int64_t{1} << 32 && at->getType()->isIntegerTy(32) &&
+                      (extent.is_constant() || (extent.per == 1 && extent.constant == 0 && extent.divisor == 1));
+    if (fits) return b_.CreateICmpULT(at, b_.CreateTrunc(end, b_.getInt32Ty()));
+    return b_.CreateICmpULT(b_.CreateSExt(at, b_.getInt64Ty()), end);
+  }
+
+  /// A dimension that no lane is spread over is checked once for all lanes.
+  Uniform uniform(Coord part) {
+    Uniform at{origin(), nullptr};
+    const bool has_rows_apart = buffer_.strided;
+    for (size_t t = 0; t < all_dims.size(); ++t) {
+      const int d = dimension_[t];
+      if (d != 0 || !has_rows_apart) continue;
+      const int rows = part.of(all_dims[t]);
+      if (rows != 0)
+        at.pointer = b_.CreateGEP(b_.getInt8Ty(), at.pointer, b_.CreateMul(place_.row_stride, s_.i64(rows)));
+    }
+    if (!instr_.clip || is_own()) return at;
+    for (size_t d = 0; d < instr_.slices.size(); ++d) {
+      if (!may_leave(d) || is_over_lanes(d)) continue;
+      llvm::Value* inside = is_inside(d, part_of(d, part), nullptr);
+      at.is_inside = at.is_inside == nullptr ? inside : b_.CreateAnd(at.is_inside, inside);
+    }
+    return at;
+  }
+
+  bool is_over_lanes(size_t d) const {
+    for (size_t t = 0; t < all_dims.size(); ++t)
+      if (dimension_[t] == static_cast<int>(d)) return layout_.lane_mask(all_dims[t]) != 0;
+    return false;
+  }
+  int part_of(size_t d, Coord part) const {
+    for (size_t t = 0; t < all_dims.size(); ++t)
+      if (dimension_[t] == static_cast<int>(d)) return part.of(all_dims[t]);
+    return 0;
+  }
+
+  /// The buffer's first element that the slices name, the same for all lanes and registers.
+  llvm::Value* origin() {
+    if (origin_ != nullptr) return origin_;
+    ir::Affine bits;
+    for (size_t d = 0; d < instr_.slices.size(); ++d)
+      if (bit_stride_[d] != 0) bits = bits + instr_.slices[d].start * bit_stride_[d];
+    ir::Affine bytes(bits.constant() / 8);
+    for (const ir::Term& term : bits) bytes.add(term.var, term.coef / 8);
+    origin_ = place_.base;
+    if (buffer_.strided)
+      origin_ =
+          b_.CreateGEP(b_.getInt8Ty(), origin_, b_.CreateMul(s_.evaluate64(instr_.slices[0].start), place_.row_stride));
+    llvm::Value* index = s_.evaluate64(bytes);
+    if (is_own()) index = b_.CreateTrunc(index, b_.getInt32Ty());
+    if (bytes != ir::Affine(0)) origin_ = b_.CreateGEP(b_.getInt8Ty(), origin_, index);
+    return origin_;
+  }
+
+  /// What the lane adds, i32; null for nothing. Padding is held inside the tile.
+  llvm::Value* lane_bytes(Coord part) {
+    llvm::Value* sum = nullptr;
+    for (const Dim dim : all_dims) {
+      const int d = dimension_[static_cast<size_t>(dim)];
+      llvm::Value* lanes = d < 0 ? nullptr : s_.lane_coord(layout_, dim);
+      if (lanes == nullptr) continue;
+      const int last = layout_.extent(dim) - 1 - part.of(dim);
+      if (last < layout_.lane_most(dim))
+        lanes = b_.CreateBinaryIntrinsic(llvm::Intrinsic::umin, lanes, s_.i32(std::max(last, 0)));
+      const int64_t bytes = bit_stride_[static_cast<size_t>(d)] / 8;
+      lanes = b_.CreateMul(lanes, s_.i32(bytes), "", true, true);
+      sum = sum == nullptr ? lanes : b_.CreateAdd(sum, lanes, "", true, true);
+    }
+    return sum;
+  }
+
+  int64_t constant_bytes(Coord part) const {
+    int64_t bits = 0;
+    for (size_t t = 0; t < all_dims.size(); ++t)
+      if (dimension_[t] >= 0) bits += bit_stride_[static_cast<size_t>(dimension_[t])] * part.of(all_dims[t]);
+    return bits / 8;
+  }
+
+  llvm::Value* offset(llvm::Value* pointer, int64_t bytes) {
+    if (bytes == 0) return pointer;
+    return b_.CreateGEP(b_.getInt8Ty(), pointer, is_own() ? s_.i32(bytes) : s_.i64(bytes));
+  }
+
+  Selection& s_;
+  llvm::IRBuilder<>& b_;
+  const ir::Instr& instr_;
+  const Layout& layout_;
+  const ir::Buffer& buffer_;
+  const BufferPlace& place_;
+  std::array<int, 3> dimension_{-1, -1, -1};  // of the buffer, for each tile dimension; -1: its extent is 1
+  std::vector<int64_t> bit_stride_;
+  llvm::Value* origin_ = nullptr;
+};
+
+void mark_constant(Selection& s, llvm::Instruction* load, ir::BufferId buffer) {
+  const BufferPlace& place = s.buffers[static_cast<size_t>(buffer)];
+  if (!place.is_stored && s.kernel.buffer(buffer).is_parameter())
+    load->setMetadata(llvm::LLVMContext::MD_invariant_load, llvm::MDNode::get(s.module.getContext(), {}));
+}
+
+/// LDS has no bounds-checked stores: lanes without a part skip them.
+void store_to_lds(Selection& s, Access& access, const Layout& layout, const std::vector<llvm::Value*>& registers) {
+  std::map<llvm::Value*, std::vector<int>> groups;
+  for (int r = 0; r < layout.registers(); ++r)
+    groups[access.lane_condition(layout.register_part(r), true)].push_back(r);
+  for (const auto& [condition, members] : groups) {
+    llvm::BasicBlock* then = nullptr;
+    llvm::BasicBlock* next = nullptr;
+    if (condition != nullptr) {
+      then = llvm::BasicBlock::Create(s.module.getContext(), "", s.function);
+      next = llvm::BasicBlock::Create(s.module.getContext(), "", s.function);
+      s.b.CreateCondBr(condition, then, next);
+      s.b.SetInsertPoint(then);
+    }
+    for (const int r : members)
+      s.b.CreateAlignedStore(registers[static_cast<size_t>(r)], access.address(r), access.alignment());
+    if (next == nullptr) continue;
+    s.b.CreateBr(next);
+    s.b.SetInsertPoint(next);
+  }
+}
+
+bool is_exchanged(const Selection& s, ir::BufferId buffer) {
+  const BufferPlace& place = s.buffers[static_cast<size_t>(buffer)];
+  return place.is_stored && place.is_loaded;
+}
+
+}  // namespace
+
+Result<void> select_load(Selection& s, const ir::Instr& instr) {
+  const Layout& layout = s.layout(instr.dst);
+  Access access(s, instr, layout);
+  TRY(access.plan());
+  llvm::Type* type = s.cell_type(s.type(instr.dst));
+  const bool is_whole = access.is_whole(false);
+  std::vector<llvm::Value*> registers;
+  for (int r = 0; r < layout.registers(); ++r) {
+    if (is_whole) {
+      llvm::LoadInst* load = s.b.CreateAlignedLoad(type, access.address(r), access.alignment());
+      mark_constant(s, load, instr.buffer);
+      registers.push_back(load);
+      continue;
+    }
+    const Access::Checked at = access.checked(r, false);
+    registers.push_back(s.b.CreateIntrinsic(llvm::Intrinsic::amdgcn_raw_ptr_buffer_load, {type},
+                                            {at.resource, at.offset, s.i32(0), s.i32(0)}));
+  }
+  s.write(instr.dst, std::move(registers));
+  return {};
+}
+
+Result<void> select_store(Selection& s, const ir::Instr& instr) {
+  const Layout& layout = s.layout(instr.args[0]);
+  Access access(s, instr, layout);
+  TRY(access.plan());
+  if (is_exchanged(s, instr.buffer)) s.fence();
+  std::vector<llvm::Value*> registers;
+  for (int r = 0; r < layout.registers(); ++r) registers.push_back(s.read(instr.args[0], layout.register_part(r)));
+  const bool is_whole = access.is_whole(true);
+  if (access.is_own() && !is_whole) {
+    if (instr.clip) return refuse(s, instr, "a clipped store to memory of the task");
+    store_to_lds(s, access, layout, registers);
+  } else {
+    for (int r = 0; r < layout.registers(); ++r) {
+      llvm::Value* cell = registers[static_cast<size_t>(r)];
+      if (is_whole) {
+        s.b.CreateAlignedStore(cell, access.address(r), access.alignment());
+        continue;
+      }
+      const Access::Checked at = access.checked(r, true);
+      s.b.CreateIntrinsic(llvm::Intrinsic::amdgcn_raw_ptr_buffer_store, {cell->getType()},
+                          {cell, at.resource, at.offset, s.i32(0), s.i32(0)});
+    }
+  }
+  if (is_exchanged(s, instr.buffer)) s.fence();
+  return {};
+}
+
+Result<void> select_load_index(Selection& s, const ir::Instr& instr) {
+  const Layout one({1, 1, 1}, 1,
+                   std::vector<LaneBit>(static_cast<size_t>(std::countr_zero(static_cast<unsigned>(s.row.wave)))));
+  Access access(s, instr, one);
+  TRY(access.plan());
+  llvm::LoadInst* load = s.b.CreateAlignedLoad(s.b.getInt32Ty(), access.address(0), access.alignment());
+  mark_constant(s, load, instr.buffer);
+  s.indices[static_cast<size_t>(instr.dst)] =
+      s.b.CreateIntrinsic(llvm::Intrinsic::amdgcn_readfirstlane, {s.b.getInt32Ty()}, {load});
+  return {};
+}
+
+}  // namespace tilejit::amdgpu

@@ -1,0 +1,113 @@
+// Packed weights to u - z. A field in its place under the exponent of the power of two that makes its lowest bit 1 is a float
+// without a conversion: one and-or puts the two together, one subtraction takes power and zero point away, both exactly.
+#include <fmt/format.h>
+
+#include "targets/amdgpu/selection.h"
+
+namespace tilejit::amdgpu {
+namespace {
+
+/// The fields of one packed word: field t * lanes + lane is element t.
+struct Fields {
+  int bits;
+  int lanes;
+  llvm::Value* variable = nullptr;  // null: `lane` alone
+  int lane = 0;
+};
+
+constexpr int mantissa_bits = 23;
+
+class Unpacker {
+ public:
+  Unpacker(Selection& s, const ir::Instr& instr, Fields fields) : s_(s), b_(s.b), instr_(instr), fields_(fields) {}
+
+  /// zero: i32, or null for the constant of the instruction.
+  llvm::Value* field(llvm::Value* word, llvm::Value* zero) {
+    word = b_.CreateZExt(word, b_.getInt32Ty());
+    const Type to = s_.type(instr_.dst).type;
+    if (to == Type::u8) return bytes(word);
+    if (fields_.bits == 16) return upper_half(word);
+    if (fields_.bits == 4 && fields_.variable == nullptr) return nibble(word, zero);
+    llvm::Value* u = b_.CreateAnd(b_.CreateLShr(word, shift()), (uint64_t{1} << fields_.bits) - 1);
+    return subtracted(b_.CreateUIToFP(u, b_.getFloatTy()), 0, zero);
+  }
+
+ private:
+  llvm::Value* number(int64_t value) { return llvm::ConstantFP::get(b_.getFloatTy(), static_cast<double>(value)); }
+
+  llvm::Value* shift() {
+    llvm::Value* bits = s_.i32(int64_t{fields_.lane} * fields_.bits);
+    return fields_.variable == nullptr ? bits
+                                       : b_.CreateAdd(b_.CreateMul(fields_.variable, s_.i32(fields_.bits)), bits);
+  }
+
+  /// biased - power - z. power + z is exact for every z that is stored, and for constants that are not far from the weights.
+  llvm::Value* subtracted(llvm::Value* biased, int64_t power, llvm::Value* zero) {
+    constexpr int64_t exact = int64_t{1} << 24;
+    if (zero == nullptr && power + instr_.imm > exact)
+      return b_.CreateFSub(b_.CreateFSub(biased, number(power)), number(instr_.imm));
+    if (zero == nullptr) return b_.CreateFSub(biased, number(power + instr_.imm));
+    llvm::Value* whole = b_.CreateSIToFP(zero, b_.getFloatTy());
+    if (power != 0) whole = b_.CreateFAdd(whole, number(power));
+    return b_.CreateFSub(biased, whole);
+  }
+
+  /// The lowest five nibbles of a word lie inside of a mantissa; the others come there by a shift that they share.
+  llvm::Value* nibble(llvm::Value* word, llvm::Value* zero) {
+    constexpr int inside = 5;
+    constexpr int shared_shift = 12;
+    int at = 4 * fields_.lane;
+    if (fields_.lane >= inside) {
+      word = b_.CreateLShr(word, shared_shift);
+      at -= shared_shift;
+    }
+    const int64_t power = int64_t{1} << (mantissa_bits - at);
+    const uint64_t exponent = static_cast<uint64_t>(127 + mantissa_bits - at) << mantissa_bits;
+    llvm::Value* biased = b_.CreateOr(b_.CreateAnd(word, uint64_t{15} << at), exponent);
+    return subtracted(b_.CreateBitCast(biased, b_.getFloatTy()), power, zero);
+  }
+
+  /// Nibbles 0, 2, 4, 6 or 1, 3, 5, 7 of a word as its bytes; bytes are as they are.
+  llvm::Value* bytes(llvm::Value* word) {
+    return fields_.bits == 8 ? word : b_.CreateAnd(b_.CreateLShr(word, shift()), 0x0f0f0f0f);
+  }
+
+  /// The upper half of an f32 is a bf16.
+  llvm::Value* upper_half(llvm::Value* word) {
+    llvm::Value* low = b_.CreateShl(b_.CreateLShr(word, shift()), 16);
+    return b_.CreateBitCast(low, b_.getFloatTy());
+  }
+
+  Selection& s_;
+  llvm::IRBuilder<>& b_;
+  const ir::Instr& instr_;
+  Fields fields_;
+};
+
+}  // namespace
+
+Result<void> select_unpack(Selection& s, const ir::Instr& instr) {
+  const ir::TileType& from = s.type(instr.args[0]);
+  const ir::TileType& to = s.type(instr.dst);
+  if (to.type == Type::bf16) return refuse(s, instr, "pairs of bf16 are for dot_bf16, which no GPU has");
+  const bool has_zeros = instr.op == ir::Op::unpack_zero;
+  if (to.type == Type::u8 && (has_zeros || instr.imm != 0))
+    return refuse(s, instr, "bytes for dot_i8 have no zero point taken away");
+  Fields fields{bits_of(from.type), from.shape.depth / to.shape.depth};
+  fields.lane = instr.lane_constant;
+  if (instr.lane_var != ir::Value::none) fields.variable = s.indices[static_cast<size_t>(instr.lane_var)];
+  if (to.type == Type::u8 && (fields.lanes * fields.bits != 8 && fields.bits != 8))
+    return refuse(s, instr, fmt::format("fields of {} bits, {} to a byte", fields.bits, fields.lanes));
+  Unpacker unpacker(s, instr, fields);
+  const Layout& layout = s.layout(instr.dst);
+  std::vector<llvm::Value*> registers;
+  for (int r = 0; r < layout.registers(); ++r) {
+    const Coord part = layout.register_part(r);
+    llvm::Value* cell = unpacker.field(s.read(instr.args[0], part), has_zeros ? s.read(instr.args[1], part) : nullptr);
+    registers.push_back(to.type == Type::u8 ? s.b.CreateTrunc(cell, s.cell_type(to)) : cell);
+  }
+  s.write(instr.dst, std::move(registers));
+  return {};
+}
+
+}  // namespace tilejit::amdgpu
