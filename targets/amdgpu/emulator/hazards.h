@@ -71,6 +71,7 @@ struct Issue {
   uint16_t traits = 0;
   uint32_t opcode = 0;  // the same number for the same operation
   int passes = 0;       // of an MFMA: clocks_of(op) / 4
+  int states = 1;       // wait states that it is: n + 1 of s_nop n
   std::vector<RegisterRange> reads;
   std::vector<RegisterRange> writes;
   // Filled by prepare(): rows of the table in which the instruction comes first or second.
@@ -87,13 +88,13 @@ class HazardTracker {
 
   /// The instruction issues: empty, or what came too early. `now` is prepared and outlives the tracker.
   std::string issue(const Issue& now);
-  /// s_nop n: n + 1 wait states.
-  void wait(int states);
+  /// Wait states pass.
+  void wait(int states) { now_ += states; }
 
  private:
   struct Past {
     const Issue* issue = nullptr;
-    int since = 0;  // wait states
+    int64_t end = 0;  // the tracker's clock when it had issued
   };
   struct PendingTrans {
     RegisterRange range;
@@ -108,7 +109,8 @@ class HazardTracker {
 
   Family family_;
   bool has_trans_hazard_ = false;
-  std::deque<Past> past_;
+  int64_t now_ = 0;        // wait states since the wave began
+  std::deque<Past> past_;  // that may come first in a row, the last one first
   std::vector<PendingTrans> trans_;
   const Issue* last_wmma_ = nullptr;    // with no VALU instruction since
   std::bitset<64> read_by_valu_;        // pairs of SGPRs; VCC is the last
