@@ -47,13 +47,19 @@ class Defaults {
   /// Unpacked weights serve one of `tiles` register tiles; else a panel of them is expanded for all. A panel has no use where
   /// unpacking costs nothing beside the dot steps, and little for two tiles of integer dots.
   bool unpacks_in_tile(int64_t tiles) const {
-    return target_.unpacks_beside_dot || problem_.is_cheap_to_unpack() || (tiles == 2 && problem_.has_integer_dot());
+    return target_.unpacks_beside_dot || target_.task_bytes != 0 || problem_.is_cheap_to_unpack() ||
+           (tiles == 2 && problem_.has_integer_dot());
   }
 
-  /// Rows that fit the registers beside the vectors of a stream's columns, those that unpacking holds, and two temporaries.
+  /// Rows that fit the registers beside the vectors of a stream's columns, those that unpacking holds, and two temporaries;
+  /// and, staged for quantization, the scratch of a task.
   int most_rows(int nr, int unpacking) const {
     const int columns = vectors(nr) * layout_.streams;
-    return std::max(1, (target_.registers - 2 - columns * (1 + unpacking)) / (columns * problem_.digits()));
+    const int rows = std::max(1, (target_.registers - 2 - columns * (1 + unpacking)) / (columns * problem_.digits()));
+    if (target_.task_bytes == 0) return rows;
+    const int64_t row_bytes = scratch_bytes(problem_, {layout_, {.nr = nr}});
+    const int64_t staged = row_bytes == 0 ? rows : std::max<int64_t>(target_.task_bytes / row_bytes, 1);
+    return static_cast<int>(std::min<int64_t>(rows, staged));
   }
 
   int vectors(int nr) const { return (nr + target_.lanes - 1) / target_.lanes; }
@@ -140,8 +146,9 @@ class Defaults {
     if (target_.prefetch_bytes != 0) last.unroll = 4;
   }
 
-  /// Packed panels that leave L2 no room for activations are used in blocks of k.
+  /// Packed panels that leave L2 no room for activations are used in blocks of k, where scratch can hold their sums.
   void cut_k(Loops& loops) const {
+    if (target_.task_bytes != 0) return;
     const int64_t bits = bits_of(problem_.weight_type());
     if (problem_.k * layout_.panel * layout_.streams * bits / 8 <= target_.l2_bytes / 2) return;
     loops.kc = block_k(problem_, layout_, bits, target_.l2_bytes / 4);

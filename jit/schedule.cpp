@@ -125,9 +125,9 @@ Result<void> legal(const Problem& problem, const Schedule& schedule, const Targe
                                                        layout.kk, problem.packed_k(), problem.weight_bits()));
   if (!target.any_tile) {
     require(layout.panel % target.lanes == 0,
-            fmt::format("panel={} is not a multiple of {} (lanes of a zmm)", layout.panel, target.lanes));
+            fmt::format("panel={} is not a multiple of {} (lanes of a vector)", layout.panel, target.lanes));
     require(loops.nr % target.lanes == 0,
-            fmt::format("nr={} is not a multiple of {} (lanes of a zmm)", loops.nr, target.lanes));
+            fmt::format("nr={} is not a multiple of {} (lanes of a vector)", loops.nr, target.lanes));
     const int columns = vectors(loops.nr, target) * layout.streams;
     // The sums of a chunk and its weights, which the innermost loop needs; the sums of segments may wait in spill slots.
     const int needed = loops.mr * columns * problem.digits() + columns + 1;
@@ -161,6 +161,12 @@ Result<void> legal(const Problem& problem, const Schedule& schedule, const Targe
                         loops.kc, loops.mc, layout.panel, bytes, limit));
   } else {
     require(loops.mc % loops.mr == 0, fmt::format("mc={} is not a multiple of mr={}", loops.mc, loops.mr));
+  }
+  if (target.task_bytes != 0) {
+    const int64_t bytes = scratch_bytes(problem, schedule);
+    require(bytes <= target.task_bytes,
+            fmt::format("{} bytes of scratch, a task has {}: a smaller mr or k, or kc=0, needs less", bytes,
+                        target.task_bytes));
   }
   if (reasons.empty()) return {};
   std::string all = fmt::format("schedule '{}' on {}: ", print_schedule(schedule), target.name);

@@ -7,6 +7,7 @@
 
 #include "targets/amdgpu/arch.h"
 #include "targets/amdgpu/codegen.h"
+#include "targets/amdgpu/emulated.h"
 #include "targets/amdgpu/llvm.h"
 #include "targets/amdgpu/select.h"
 
@@ -56,10 +57,14 @@ class AmdgpuTarget final : public Target {
     Code code;
     code.bytes = std::move(gpu.elf);
     code.constants_offset = static_cast<int64_t>(code.bytes.size());
+    code.kernel = std::make_shared<const ir::Kernel>(kernel);
     code.listing = std::move(gpu.listing);
     code.resources = resources_of(gpu.resources);
     return code;
   }
+
+  Result<void> can_emulate() const override { return {}; }
+  Result<Code> emulated(Code code) const override { return amdgpu::emulated(row_, std::move(code)); }
 
  private:
   const amdgpu::GpuRow& row_;

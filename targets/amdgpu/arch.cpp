@@ -17,6 +17,7 @@ GpuRow cdna(const char* name, Family family) {
     row.lds_bytes = 160 << 10;
     row.lds_banks = 64;
   }
+  row.facts.task_bytes = row.lds_bytes;
   return row;
 }
 
@@ -33,6 +34,7 @@ GpuRow rdna(const char* name, const char* also, Family family, int simd_vgprs) {
   row.simd_vgprs = simd_vgprs;
   row.most_waves = 16;
   row.simds = 2;
+  row.facts.task_bytes = row.lds_bytes;
   return row;
 }
 

@@ -16,14 +16,16 @@ namespace {
 
 constexpr uint64_t code_object_version = 500;
 
-/// All registers that a value consists of.
+/// All registers that a value consists of; none before it is written.
 std::vector<llvm::Value*> cells_of(const Tile& tile) {
+  if (tile.registers.empty()) return {};
   std::vector<llvm::Value*> cells = tile.registers;
   cells.insert(cells.end(), tile.missing.begin(), tile.missing.end());
   return cells;
 }
 
 void set_cells(Tile& tile, const std::vector<llvm::Value*>& cells) {
+  if (cells.empty()) return;
   const auto middle = cells.end() - static_cast<std::ptrdiff_t>(tile.missing.size());
   tile.registers.assign(cells.begin(), middle);
   tile.missing.assign(middle, cells.end());

@@ -3,10 +3,10 @@
 // of the whole address range: a lane without a part asks beyond it, where a load gives 0 and a store does nothing.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
-#include <map>
+#include <bit>
 #include <numeric>
-#include <optional>
 
 #include "targets/amdgpu/kernel_arguments.h"
 #include "targets/amdgpu/selection.h"
@@ -103,8 +103,7 @@ class Access {
   llvm::Value* lane_condition(Coord part, bool stores) {
     llvm::Value* condition = nullptr;
     const auto require = [&](llvm::Value* c) { condition = condition == nullptr ? c : b_.CreateAnd(condition, c); };
-    if (stores && layout_.copy_mask() != 0)
-      require(b_.CreateICmpEQ(b_.CreateAnd(s_.lane, layout_.copy_mask()), s_.i32(0)));
+    if (stores && layout_.copy_mask() != 0) require(s_.lane_has_no(layout_.copy_mask()));
     for (const Dim dim : all_dims) {
       llvm::Value* lanes = s_.lane_coord(layout_, dim);
       if (lanes == nullptr) continue;
@@ -292,24 +291,30 @@ void mark_constant(Selection& s, llvm::Instruction* load, ir::BufferId buffer) {
 
 /// LDS has no bounds-checked stores: lanes without a part skip them.
 void store_to_lds(Selection& s, Access& access, const Layout& layout, const std::vector<llvm::Value*>& registers) {
-  std::map<llvm::Value*, std::vector<int>> groups;
-  for (int r = 0; r < layout.registers(); ++r)
-    groups[access.lane_condition(layout.register_part(r), true)].push_back(r);
-  for (const auto& [condition, members] : groups) {
-    llvm::BasicBlock* then = nullptr;
-    llvm::BasicBlock* next = nullptr;
-    if (condition != nullptr) {
-      then = llvm::BasicBlock::Create(s.module.getContext(), "", s.function);
+  llvm::Value* open = nullptr;  // the condition of the block that is being written
+  llvm::BasicBlock* next = nullptr;
+  const auto close = [&] {
+    if (open == nullptr) return;
+    s.b.CreateBr(next);
+    s.b.SetInsertPoint(next);
+    open = nullptr;
+  };
+  std::vector<llvm::Value*> addresses;
+  for (int r = 0; r < layout.registers(); ++r) addresses.push_back(access.address(r));
+  for (int r = 0; r < layout.registers(); ++r) {
+    llvm::Value* condition = access.lane_condition(layout.register_part(r), true);
+    if (condition != open) close();
+    if (condition != open) {
+      llvm::BasicBlock* then = llvm::BasicBlock::Create(s.module.getContext(), "", s.function);
       next = llvm::BasicBlock::Create(s.module.getContext(), "", s.function);
       s.b.CreateCondBr(condition, then, next);
       s.b.SetInsertPoint(then);
+      open = condition;
     }
-    for (const int r : members)
-      s.b.CreateAlignedStore(registers[static_cast<size_t>(r)], access.address(r), access.alignment());
-    if (next == nullptr) continue;
-    s.b.CreateBr(next);
-    s.b.SetInsertPoint(next);
+    const auto i = static_cast<size_t>(r);
+    s.b.CreateAlignedStore(registers[i], addresses[i], access.alignment());
   }
+  close();
 }
 
 bool is_exchanged(const Selection& s, ir::BufferId buffer) {

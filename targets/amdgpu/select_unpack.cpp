@@ -1,5 +1,6 @@
-// Packed weights to u - z. A field in its place under the exponent of the power of two that makes its lowest bit 1 is a float
-// without a conversion: one and-or puts the two together, one subtraction takes power and zero point away, both exactly.
+// Packed weights to u - z. The machine converts any byte of a word to a float, so that nibbles are spread over the bytes of two
+// words first, four at once. Fences, which cost nothing, keep LLVM from turning that back into one field and one integer
+// subtraction for each weight.
 #include <fmt/format.h>
 
 #include "targets/amdgpu/selection.h"
@@ -15,8 +16,6 @@ struct Fields {
   int lane = 0;
 };
 
-constexpr int mantissa_bits = 23;
-
 class Unpacker {
  public:
   Unpacker(Selection& s, const ir::Instr& instr, Fields fields) : s_(s), b_(s.b), instr_(instr), fields_(fields) {}
@@ -27,12 +26,12 @@ class Unpacker {
     const Type to = s_.type(instr_.dst).type;
     if (to == Type::u8) return bytes(word);
     if (fields_.bits == 16) return upper_half(word);
-    if (fields_.bits == 4 && fields_.variable == nullptr) return nibble(word, zero);
-    llvm::Value* u = b_.CreateAnd(b_.CreateLShr(word, shift()), (uint64_t{1} << fields_.bits) - 1);
-    return subtracted(b_.CreateUIToFP(u, b_.getFloatTy()), 0, zero);
+    llvm::Value* u = fields_.bits == 4 && fields_.variable == nullptr ? byte_of_nibbles(word) : field_bits(word);
+    return subtracted(b_.CreateUIToFP(u, b_.getFloatTy()), zero);
   }
 
  private:
+  llvm::Value* fenced(llvm::Value* x) { return b_.CreateArithmeticFence(x, b_.getFloatTy()); }
   llvm::Value* number(int64_t value) { return llvm::ConstantFP::get(b_.getFloatTy(), static_cast<double>(value)); }
 
   llvm::Value* shift() {
@@ -41,30 +40,19 @@ class Unpacker {
                                        : b_.CreateAdd(b_.CreateMul(fields_.variable, s_.i32(fields_.bits)), bits);
   }
 
-  /// biased - power - z. power + z is exact for every z that is stored, and for constants that are not far from the weights.
-  llvm::Value* subtracted(llvm::Value* biased, int64_t power, llvm::Value* zero) {
-    constexpr int64_t exact = int64_t{1} << 24;
-    if (zero == nullptr && power + instr_.imm > exact)
-      return b_.CreateFSub(b_.CreateFSub(biased, number(power)), number(instr_.imm));
-    if (zero == nullptr) return b_.CreateFSub(biased, number(power + instr_.imm));
-    llvm::Value* whole = b_.CreateSIToFP(zero, b_.getFloatTy());
-    if (power != 0) whole = b_.CreateFAdd(whole, number(power));
-    return b_.CreateFSub(biased, whole);
+  llvm::Value* subtracted(llvm::Value* u, llvm::Value* zero) {
+    llvm::Value* z = zero == nullptr ? number(instr_.imm) : b_.CreateSIToFP(zero, b_.getFloatTy());
+    return zero == nullptr && instr_.imm == 0 ? u : b_.CreateFSub(u, fenced(z));
   }
 
-  /// The lowest five nibbles of a word lie inside of a mantissa; the others come there by a shift that they share.
-  llvm::Value* nibble(llvm::Value* word, llvm::Value* zero) {
-    constexpr int inside = 5;
-    constexpr int shared_shift = 12;
-    int at = 4 * fields_.lane;
-    if (fields_.lane >= inside) {
-      word = b_.CreateLShr(word, shared_shift);
-      at -= shared_shift;
-    }
-    const int64_t power = int64_t{1} << (mantissa_bits - at);
-    const uint64_t exponent = static_cast<uint64_t>(127 + mantissa_bits - at) << mantissa_bits;
-    llvm::Value* biased = b_.CreateOr(b_.CreateAnd(word, uint64_t{15} << at), exponent);
-    return subtracted(b_.CreateBitCast(biased, b_.getFloatTy()), power, zero);
+  llvm::Value* field_bits(llvm::Value* word) {
+    return b_.CreateAnd(b_.CreateLShr(word, shift()), (uint64_t{1} << fields_.bits) - 1);
+  }
+
+  llvm::Value* byte_of_nibbles(llvm::Value* word) {
+    llvm::Value* spread = b_.CreateAnd(b_.CreateLShr(word, 4 * static_cast<uint64_t>(fields_.lane % 2)), 0x0f0f0f0f);
+    spread = b_.CreateBitCast(fenced(b_.CreateBitCast(spread, b_.getFloatTy())), b_.getInt32Ty());
+    return b_.CreateAnd(b_.CreateLShr(spread, 8 * static_cast<uint64_t>(fields_.lane / 2)), 0xff);
   }
 
   /// Nibbles 0, 2, 4, 6 or 1, 3, 5, 7 of a word as its bytes; bytes are as they are.

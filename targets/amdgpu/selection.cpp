@@ -45,8 +45,11 @@ void Selection::write(ir::Value v, std::vector<llvm::Value*> registers) {
 }
 
 llvm::Value* Selection::lane_coord(const Layout& of, Dim dim) {
-  llvm::Value* coord = nullptr;
   const std::vector<LaneBit>& lanes = of.lanes();
+  for (const LaneCoord& known : lane_coords)
+    if (known.dim == dim && known.lanes == lanes) return known.coord;
+  const InEntry in_entry(b, *function);
+  llvm::Value* coord = nullptr;
   for (size_t i = 0; i < lanes.size();) {
     if (lanes[i].copies || lanes[i].dim != dim) {
       ++i;
@@ -62,7 +65,16 @@ llvm::Value* Selection::lane_coord(const Layout& of, Dim dim) {
     coord = coord == nullptr ? field : b.CreateOr(coord, field);
     i = end;
   }
+  lane_coords.push_back({lanes, dim, coord});
   return coord;
+}
+
+llvm::Value* Selection::lane_has_no(uint32_t bits) {
+  for (const LaneCondition& known : lane_conditions)
+    if (known.bits == bits) return known.is_zero;
+  const InEntry in_entry(b, *function);
+  lane_conditions.push_back({bits, b.CreateICmpEQ(b.CreateAnd(lane, bits), i32(0))});
+  return lane_conditions.back().is_zero;
 }
 
 llvm::Value* Selection::evaluate64(const ir::Affine& affine) {

@@ -28,6 +28,22 @@ struct BufferPlace {
   bool is_loaded = false;
 };
 
+/// Writes into the entry block, whose values are seen everywhere.
+class InEntry {
+ public:
+  InEntry(llvm::IRBuilder<>& b, llvm::Function& function) : b_(b), guard_(b) {
+    llvm::BasicBlock& entry = function.getEntryBlock();
+    if (llvm::Instruction* end = entry.getTerminator())
+      b_.SetInsertPoint(end);
+    else
+      b_.SetInsertPoint(&entry);
+  }
+
+ private:
+  llvm::IRBuilder<>& b_;
+  llvm::IRBuilderBase::InsertPointGuard guard_;
+};
+
 struct Selection {
   Selection(const ir::Kernel& the_kernel, const GpuRow& the_row, llvm::Module& the_module)
       : kernel(the_kernel), row(the_row), module(the_module), b(the_module.getContext()), ranges(the_kernel),
@@ -58,6 +74,8 @@ struct Selection {
 
   /// What the lane adds to a coordinate of this layout, i32; null where lanes add nothing.
   llvm::Value* lane_coord(const Layout& layout, Dim dim);
+  /// Whether these bits of the lane's number are 0.
+  llvm::Value* lane_has_no(uint32_t bits);
   /// An index expression as i32 where its range fits, else as i64.
   llvm::Value* evaluate(const ir::Affine& affine);
   llvm::Value* evaluate64(const ir::Affine& affine);
@@ -65,6 +83,18 @@ struct Selection {
 
   llvm::Value* i32(int64_t value) { return b.getInt32(static_cast<uint32_t>(value)); }
   llvm::Value* i64(int64_t value) { return b.getInt64(static_cast<uint64_t>(value)); }
+  struct LaneCoord {
+    std::vector<LaneBit> lanes;
+    Dim dim;
+    llvm::Value* coord;
+  };
+  struct LaneCondition {
+    uint32_t bits;
+    llvm::Value* is_zero;
+  };
+  std::vector<LaneCoord> lane_coords;  // made once, in the entry block
+  std::vector<LaneCondition> lane_conditions;
+
   /// Orders the accesses of a wave's lanes to memory that they exchange; costs no instruction.
   void fence();
 };

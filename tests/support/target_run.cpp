@@ -68,7 +68,10 @@ Result<void> run_code(const Code& code, const ir::Kernel& kernel, int64_t m, Arg
   for (const ir::Buffer& buffer : kernel.buffers) {
     if (!buffer.is_parameter()) continue;
     const std::vector<std::byte>& bytes = arguments.memory[p];
-    guarded.push_back(std::make_unique<GuardedMemory>(static_cast<int64_t>(bytes.size())));
+    // Code of a GPU reads several elements of a buffer at once, and promises are made for where it starts.
+    const int64_t alignment = code.kernel != nullptr && !buffer.strided ? 16 : 1;
+    guarded.push_back(
+        std::make_unique<GuardedMemory>(static_cast<int64_t>(bytes.size()), GuardedMemory::Guard::at_end, alignment));
     if (!bytes.empty()) std::memcpy(guarded.back()->data(), bytes.data(), bytes.size());
     args.push_back({guarded.back()->data(), arguments.row_strides[p++] * bits_of(buffer.type) / 8});
   }
