@@ -79,7 +79,7 @@ Step step_of(const Program& p, const CycleModel& model, size_t n, int64_t lds_pa
   return i.kind == Class::other ? Step{} : scalar_step(model);
 }
 
-/// How many steps before step n of the loop its register was written last, by another instruction than a load; 0: nowhere.
+/// How many steps before step n of the loop a register was written last; 0: nowhere, or by a load.
 int distance_to_writer(const Program& p, const LoopRange& loop, size_t n, const RegisterRange& read) {
   const size_t size = loop.last - loop.first + 1;
   for (size_t back = 1; back <= size; ++back) {
