@@ -15,8 +15,7 @@ struct LoopRange {
   bool operator==(const LoopRange&) const = default;
 };
 
-/// The innermost loop with the most matrix instructions, of these the longest; none when the code branches nowhere
-/// back.
+/// The innermost loop with the most matrix instructions, of these the longest; none when no branch goes back.
 std::optional<LoopRange> steady_loop(const Program& program);
 
 /// One step for each instruction of the loop; `lds_passes` of its LDS instructions: 1 without bank conflicts.
