@@ -2,6 +2,12 @@
 
 namespace tilejit {
 
+const MatrixStep* find_matrix_step(const TargetFacts& facts, Type type) {
+  for (const MatrixStep& step : facts.matrix)
+    if (step.type == type) return &step;
+  return nullptr;
+}
+
 Result<void> Target::can_emulate() const { return unsupported("target " + facts().name + " has no emulator"); }
 
 // Overrides take the code over.

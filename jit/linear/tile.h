@@ -61,6 +61,9 @@ class Tile {
   /// their cache lines.
   void prefetch(const ir::Affine& block, int64_t words);
   void load_x(const ir::Affine& block, Step step);
+  /// The activations of a dot step, of the lowest digit.
+  ir::Value x() const { return x_[0]; }
+  ir::BufferId activations() const { return ap_; }
   /// The weights of a dot step, u - z (u for integer dots), exact; the register that holds them.
   ir::Value unpack(const Stream& stream, Step step);
   ir::Value unpacked() const { return u_; }

@@ -1,9 +1,13 @@
 #include "targets/ref/ref_target.h"
 
 #include <algorithm>
+#include <numeric>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "ir/interpret.h"
+#include "ir/mma.h"
 
 namespace tilejit {
 namespace {
@@ -27,11 +31,14 @@ Result<void> run_task(const ir::Kernel& kernel, size_t task_loops, const BufferA
                      .bytes = bytes_at(buffer, m, arg.row_stride_bytes),
                      .row_stride = arg.row_stride_bytes * 8 / bits_of(buffer.type)});
   }
-  return ir::interpret_task(kernel, views, m, {task, task_loops});
+  // Each task has its waves in another order.
+  const uint64_t order = std::accumulate(task, task + task_loops, uint64_t{0});
+  return ir::interpret_task(kernel, views, m, {task, task_loops}, {.wave_order = order});
 }
 
 class RefTarget final : public Target {
  public:
+  explicit RefTarget(TargetFacts facts) : facts_(std::move(facts)) {}
   const TargetFacts& facts() const override { return facts_; }
   Result<void> can_execute() const override { return {}; }
 
@@ -49,14 +56,60 @@ class RefTarget final : public Target {
   }
 
  private:
-  const TargetFacts facts_{.name = "ref", .lanes = 1, .has_dot_bf16 = true, .any_tile = true, .identity = "ref"};
+  const TargetFacts facts_;
 };
+
+TargetFacts ref_facts(std::string name) {
+  TargetFacts facts;
+  facts.name = facts.identity = std::move(name);
+  facts.lanes = 1;
+  facts.has_dot_bf16 = true;
+  facts.any_tile = true;
+  return facts;
+}
+
+/// Matrix steps as those of a family of GPUs, with the lanes that share a column's k there.
+struct Family {
+  const char* name;
+  int wave;
+  int k;  // of a step of 16-bit floats
+  int k_of_i8;
+  int lanes;
+};
+constexpr Family families[] = {
+    {"cdna2", 64, 16, 16, 4}, {"cdna3", 64, 16, 32, 4}, {"cdna4", 64, 32, 64, 4},
+    {"rdna3", 32, 16, 16, 1}, {"rdna4", 32, 16, 16, 2},
+};
+
+TargetFacts matrix_facts(const Family& family) {
+  TargetFacts facts = ref_facts(std::string("ref_") + family.name);
+  facts.registers = 256;
+  facts.wave_lanes = family.wave;
+  facts.shared_bytes = 64 << 10;
+  facts.prefers_dot_mma = true;
+  for (const Type type : {Type::bf16, Type::f16}) {
+    const auto row = ir::find_mma(std::string(family.name) + "_" + std::string(to_string(type)));
+    facts.matrix.push_back({.type = type, .numerics = *row, .k = family.k, .lanes = family.lanes});
+  }
+  facts.matrix.push_back(
+      {.type = Type::i8, .numerics = *ir::find_mma("i8"), .k = family.k_of_i8, .lanes = family.lanes});
+  return facts;
+}
 
 }  // namespace
 
 const Target& ref_target() {
-  static const RefTarget target;
+  static const RefTarget target(ref_facts("ref"));
   return target;
+}
+
+std::span<const std::unique_ptr<Target>> ref_matrix_targets() {
+  static const std::vector<std::unique_ptr<Target>> targets = [] {
+    std::vector<std::unique_ptr<Target>> list;
+    for (const Family& family : families) list.push_back(std::make_unique<RefTarget>(matrix_facts(family)));
+    return list;
+  }();
+  return targets;
 }
 
 }  // namespace tilejit
