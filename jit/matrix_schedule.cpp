@@ -22,7 +22,8 @@ int registers_of_lane(const Problem& problem, const Schedule& s, int wave_lanes)
   const int sums = l.mr * columns / wave_lanes * (problem.has_scales() && problem.scheme != Scheme::w8a8 ? 2 : 1) *
                    (problem.ks > 1 && l.split == 0 ? 2 : 1);
   const int word = s.layout.kl * s.layout.kk * bits_of(problem.weight_type());
-  const int weights = columns * word / 32 / wave_lanes * (l.stages > 1 ? 2 : 1);
+  const int blocks = std::max(1, l.kc / (s.layout.kl * s.layout.kk)) * (l.stages > 1 ? 2 : 1);
+  const int weights = columns * word / 32 / wave_lanes * blocks;
   return sums + weights;
 }
 
@@ -184,15 +185,16 @@ std::vector<Loops> default_matrix_loops(const Problem& resolved, const Layout& l
     loops.m_hi = m_hi;
     if (!matrix_reasons(resolved, {layout, loops}, target).empty()) {
       if (ranges.empty()) ranges.push_back(loops);
-      ranges.back().m_hi = m_hi;  // what the rows before have also serves these
-      return;
+      return;  // what fewer rows have also serves these
     }
     ranges.push_back(loops);
   };
   add(step.rows, 1, 1, 1);
   add(2 * step.rows, 2, 1, 1);
   add(4 * step.rows, 2, 2, 2);
-  add(Loops::no_limit, 4, 4 / layout.streams, 2);
+  for (const int row_tiles : {4, 3})  // shared memory may not hold two stages of 128 rows
+    if (ranges.back().m_hi != Loops::no_limit) add(Loops::no_limit, row_tiles, 4 / layout.streams, 2);
+  ranges.back().m_hi = Loops::no_limit;
   return ranges;
 }
 

@@ -109,10 +109,9 @@ Geometry::Geometry(const Problem& problem, const Schedule& schedule)
     segments.resize(1);
   }
   // An odd number of cache lines a row, so that the rows of a register tile never fall into the same L1 sets. The extra word
-  // and vector take the end of a copied vector that starts on an odd word or ends behind the last; behind the last columns of
-  // matrix steps lies what is copied for a stage that none uses.
+  // and vector take the end of a copied vector that starts on an odd word or ends behind the last.
   const int64_t line = 64 * 8 / bits_of(x);
-  const int64_t behind = is_matrix() ? std::max(loops.kc, copy_columns) : std::max(layout.kk, copy_columns);
+  const int64_t behind = is_matrix() ? copy_columns : std::max(layout.kk, copy_columns);
   ap_columns = (ceil_div(shape.padded_k + behind, line) | 1) * line;
 }
 

@@ -122,12 +122,49 @@ void Tile::load_zeros(const Affine& scale) {
 }
 
 void Tile::load_packed(const Affine& block) {
+  std::vector<Value> own;
+  for (const Stream& r : streams_) own.push_back(r.packed);
+  load_packed(own, block);
+}
+
+void Tile::load_packed(const std::vector<Value>& into, const Affine& block) {
   for (size_t s = 0; s < streams_.size(); ++s) {
     std::vector<Slice> word = {
         {at.panel + static_cast<int64_t>(s)}, {block}, {at.column, g.loops.nr}, {0, g.layout.kk}};
     if (g.is_matrix()) word.insert(word.begin() + 2, {0, g.shape.lanes});
-    b.load(streams_[s].packed, w_, std::move(word));
+    b.load(into[s], w_, std::move(word));
   }
+}
+
+std::vector<Value> Tile::new_packed() {
+  std::vector<Value> packed;
+  for (size_t s = 0; s < streams_.size(); ++s)
+    packed.push_back(b.tile("q", {g.p.weight_type(), {g.shape.lanes, g.loops.nr, g.layout.kk}}));
+  return packed;
+}
+
+void Tile::use_packed(const std::vector<Value>& packed) {
+  for (size_t s = 0; s < streams_.size(); ++s) streams_[s].packed = packed[s];
+}
+
+ChunkValues Tile::new_chunk() {
+  ChunkValues values;
+  const ir::Shape shape{1, g.loops.nr, 1};
+  for (size_t s = 0; s < streams_.size(); ++s) {
+    if (zero_.buffer != BufferId::none) values.zeros.push_back(b.tile("z_stored", {Type::u8, shape}));
+    if (scale_.buffer != BufferId::none) values.scales.push_back(b.tile("s_stored", {g.p.s, shape}));
+  }
+  return values;
+}
+
+void Tile::load_chunk(const ChunkValues& into, const Affine& scale) {
+  for (size_t s = 0; s < into.zeros.size(); ++s) b.load(into.zeros[s], zero_.buffer, scale_at(s, scale));
+  for (size_t s = 0; s < into.scales.size(); ++s) b.load(into.scales[s], scale_.buffer, scale_at(s, scale));
+}
+
+void Tile::use_chunk(const ChunkValues& values) {
+  for (size_t s = 0; s < values.zeros.size(); ++s) b.elementwise(Op::convert, streams_[s].zero, values.zeros[s]);
+  scales_ = values.scales;
 }
 
 void Tile::prefetch(const Affine& block, int64_t words) {
@@ -182,11 +219,17 @@ void Tile::scale_parts(const Affine& scale, const Affine& piece) {
 void Tile::scale_stream(size_t stream, const Affine& scale) {
   const Stream& r = streams_[stream];
   const Value sum = g.p.has_integer_dot() ? integer_sum(r) : r.parts[0];
-  load_channel(scale_, scale_at(stream, scale));
-  if (g.adds_chunks())
-    b.elementwise(Op::fma, r.acc, sum, scale_.used, r.acc);
+  Value used = scale_.used;
+  if (scales_.empty())
+    load_channel(scale_, scale_at(stream, scale));
+  else if (scale_.used == scale_.stored)
+    used = scales_[stream];
   else
-    b.elementwise(Op::mul, r.acc, sum, scale_.used);
+    b.elementwise(Op::convert, used, scales_[stream]);
+  if (g.adds_chunks())
+    b.elementwise(Op::fma, r.acc, sum, used, r.acc);
+  else
+    b.elementwise(Op::mul, r.acc, sum, used);
 }
 
 Value Tile::integer_sum(const Stream& stream) {

@@ -2,9 +2,9 @@
 // every stream. Activations come through shared memory, a stage of some columns for all rows of the task; every wave brings its
 // share of the rows. With two stages one is filled while the other is used, and one barrier a stage suffices: behind it all
 // waves are done with the buffer that is filled next, and have filled the one that is used next. Packed weights go from memory
-// to registers as they lie.
+// to registers as they lie, with two stages one stage ahead of their use, and so do scales and zero points.
 #include <algorithm>
-#include <string>
+#include <array>
 #include <vector>
 
 #include "ir/builder.h"
@@ -45,6 +45,15 @@ Stages stages_of(const Geometry& g, const Run& run) {
   // Which buffer a chunk starts with is known only if each takes an even number of stages.
   return {blocks, 0, count, g.loops.stages > 1 && (run.count == 1 || count % 2 == 0)};
 }
+
+/// The registers that a stage's weights, scales and zero points are loaded into: of every block, of every chunk.
+struct Ahead {
+  std::vector<std::vector<Value>> packed;
+  std::vector<ChunkValues> chunks;
+};
+
+/// Whether another stage follows the last one of a loop, so that it is brought in meanwhile.
+enum class Next : uint8_t { always, unless_last };
 
 class WaveGemm {
  public:
@@ -133,98 +142,118 @@ class WaveGemm {
   }
 
   void add_run(const Run& run) {
-    const Stages stages = stages_of(g, run);
-    copied_ = b.tile("rows", {g.x, {copied_rows_, static_cast<int32_t>(stages.blocks * g.shape.block_k), 1}});
-    const Affine first = g.start_of(run, segment_).block;
-    if (stages.overlaps) start_stages(first);
-    if (stages.chunks > 0) {
-      for_stages(stages, first, [&](const Affine& i, int buffer) { whole_chunks(run, stages, i, buffer); });
-      return;
+    stages_ = stages_of(g, run);
+    copied_ = b.tile("rows", {g.x, {copied_rows_, static_cast<int32_t>(stages_.blocks * g.shape.block_k), 1}});
+    for (Ahead& ahead : ahead_) ahead = new_ahead();
+    if (stages_.chunks > 0) return whole_chunks(run);
+    if (run.count > 1) {
+      if (stages_.overlaps) start_stages(run, 0);
+      const Affine c = Affine::of(b.for_loop(LoopKind::serial, "g", 0, run.count - 1));
+      long_chunk(run, c, Next::always);
+      b.end();
+    } else if (stages_.overlaps) {
+      start_stages(run, 0);
     }
-    const Affine c = Affine::of(b.for_loop(LoopKind::serial, "g", 0, run.count));
-    open_chunk(run, c);
-    for_stages(stages, first + c * run.blocks, [&](const Affine& i, int buffer) {
-      add_blocks(first + c * run.blocks + i * stages.blocks, stages.blocks, buffer, 0);
+    long_chunk(run, run.count - 1, Next::unless_last);
+  }
+
+  void whole_chunks(const Run& run) {
+    if (stages_.overlaps) start_stages(run, 0);
+    for_stages(run, 0, Next::unless_last, [&](const Affine& i, const Ahead& ahead, int buffer) {
+      for (int64_t j = 0; j < stages_.chunks; ++j) {
+        const Affine c = i * stages_.chunks + j;
+        t.use_chunk(ahead.chunks[static_cast<size_t>(j)]);
+        t.start_parts(c + start_of(run).piece);
+        add_blocks(ahead, j * run.blocks, run.blocks, buffer);
+        close_chunk(run, c);
+      }
     });
-    close_chunk(run, c);
-    b.end();
   }
 
-  void whole_chunks(const Run& run, const Stages& stages, const Affine& i, int buffer) {
-    Affine in_stage = 0;
-    if (stages.chunks > 1) in_stage = Affine::of(b.for_loop(LoopKind::serial, "g", 0, stages.chunks));
-    const Affine c = i * stages.chunks + in_stage;
-    open_chunk(run, c);
-    add_blocks(c * run.blocks + g.start_of(run, segment_).block, run.blocks, buffer,
-               in_stage * (run.blocks * g.shape.block_k));
+  /// A chunk of several stages.
+  void long_chunk(const Run& run, const Affine& c, Next next) {
+    const ChunkValues values = t.new_chunk();
+    t.load_chunk(values, c + start_of(run).scale);
+    t.use_chunk(values);
+    t.start_parts(c + start_of(run).piece);
+    for_stages(run, c * stages_.count, next,
+               [&](const Affine&, const Ahead& ahead, int buffer) { add_blocks(ahead, 0, stages_.blocks, buffer); });
     close_chunk(run, c);
-    if (stages.chunks > 1) b.end();
-  }
-
-  void open_chunk(const Run& run, const Affine& c) {
-    const RunStart start = g.start_of(run, segment_);
-    t.load_zeros(c + start.scale);
-    t.start_parts(c + start.piece);
   }
 
   void close_chunk(const Run& run, const Affine& c) {
-    const RunStart start = g.start_of(run, segment_);
+    const RunStart start = start_of(run);
     t.scale_parts(c + start.scale, c + start.piece);
     t.add_offsets(c + start.scale, c + start.sum);
   }
 
-  /// The matrix steps of consecutive blocks, whose activations start at a column of a buffer.
-  void add_blocks(const Affine& block, int64_t count, int buffer, const Affine& column) {
-    const Affine k = Affine::of(b.for_loop(LoopKind::serial, "k", 0, count));
-    t.load_packed(block + k);
-    const Value j = b.for_loop(LoopKind::unrolled, "j", 0, g.steps);
-    b.load(t.x(), stage_,
-           {{buffer}, {row_in_unit_, g.loops.mr}, {column + k * g.shape.block_k + Affine::of(j, g.depth), g.depth}});
-    for (const Stream& stream : t.streams()) t.dot(stream, t.unpack(stream, {j, 0}));
-    b.end();
-    b.end();
+  /// The matrix steps of consecutive blocks of a stage.
+  void add_blocks(const Ahead& ahead, int64_t first, int64_t count, int buffer) {
+    for (int64_t block = first; block < first + count; ++block) {
+      t.use_packed(ahead.packed[static_cast<size_t>(block)]);
+      const Value j = b.for_loop(LoopKind::unrolled, "j", 0, g.steps);
+      const Affine column = Affine::of(j, g.depth) + block * g.shape.block_k;
+      b.load(t.x(), stage_, {{buffer}, {row_in_unit_, g.loops.mr}, {column, g.depth}});
+      for (const Stream& stream : t.streams()) t.dot(stream, t.unpack(stream, {j, 0}));
+      b.end();
+    }
   }
 
-  // --- stages
-  /// body(stage, buffer) for all stages of a run or chunk whose first block is `first`.
+  // --- stages, numbered from the start of a run
+  /// body(stage from `first` on, its registers, its buffer) for all stages of a run, or of a chunk.
   template <typename Body>
-  void for_stages(const Stages& stages, const Affine& first, Body body) {
-    if (!stages.overlaps) {
-      const Affine i = Affine::of(b.for_loop(LoopKind::serial, "i", 0, stages.count));
+  void for_stages(const Run& run, const Affine& first, Next next, Body body) {
+    if (!stages_.overlaps) {
+      const Affine i = Affine::of(b.for_loop(LoopKind::serial, "i", 0, stages_.count));
+      load_stage(run, first + i, ahead_[0]);
       b.barrier();  // the buffer is no longer read
-      load_rows(first + i * stages.blocks);
       store_rows(0);
       b.barrier();
-      body(i, 0);
+      body(i, ahead_[0], 0);
       b.end();
       return;
     }
-    const int64_t even = stages.count / 2 * 2;
-    const Affine i = Affine::of(b.for_loop(LoopKind::serial, "i", 0, even, 2));
-    for (int buffer = 0; buffer < 2; ++buffer) one_stage(stages, first, i + buffer, buffer, body);
+    // The last stages stand behind the loop: nothing follows the very last.
+    const int64_t looped = next == Next::always ? stages_.count : (stages_.count - 1) / 2 * 2;
+    const Affine i = Affine::of(b.for_loop(LoopKind::serial, "i", 0, looped, 2));
+    for (int buffer = 0; buffer < 2; ++buffer) one_stage(run, first, i + buffer, buffer, Next::always, body);
     b.end();
-    if (even == stages.count) return;
-    b.barrier();
-    body(Affine(even), 0);
+    for (int64_t rest = looped; rest < stages_.count; ++rest)
+      one_stage(run, first, rest, static_cast<int>(rest % 2),
+                rest + 1 < stages_.count ? Next::always : Next::unless_last, body);
   }
 
   template <typename Body>
-  void one_stage(const Stages& stages, const Affine& first, const Affine& i, int buffer, Body body) {
+  void one_stage(const Run& run, const Affine& first, const Affine& i, int buffer, Next next, Body body) {
     b.barrier();
-    load_rows(first + (i + 1) * stages.blocks);
-    body(i, buffer);
-    store_rows(1 - buffer);
+    if (next == Next::always) load_stage(run, first + i + 1, ahead_[static_cast<size_t>(1 - buffer)]);
+    body(i, ahead_[static_cast<size_t>(buffer)], buffer);
+    if (next == Next::always) store_rows(1 - buffer);
   }
 
   /// Fills the first buffer; the barrier before the store lets others finish what they read of it.
-  void start_stages(const Affine& first) {
-    load_rows(first);
+  void start_stages(const Run& run, const Affine& stage) {
+    load_stage(run, stage, ahead_[0]);
     b.barrier();
     store_rows(0);
   }
 
-  void load_rows(const Affine& block) {
+  RunStart start_of(const Run& run) const { return g.start_of(run, segment_); }
+
+  Ahead new_ahead() {
+    Ahead ahead;
+    for (int64_t block = 0; block < stages_.blocks; ++block) ahead.packed.push_back(t.new_packed());
+    for (int64_t chunk = 0; chunk < stages_.chunks; ++chunk) ahead.chunks.push_back(t.new_chunk());
+    return ahead;
+  }
+
+  /// What a stage takes from memory: the wave's share of the activations, then its own weights.
+  void load_stage(const Run& run, const Affine& stage, const Ahead& into) {
+    const Affine block = start_of(run).block + stage * stages_.blocks;
     b.load(copied_, t.activations(), {{first_row_ + copied_row_, copied_rows_}, {block * g.shape.block_k, columns()}});
+    for (size_t i = 0; i < into.packed.size(); ++i) t.load_packed(into.packed[i], block + static_cast<int64_t>(i));
+    for (size_t j = 0; j < into.chunks.size(); ++j)
+      t.load_chunk(into.chunks[j], start_of(run).scale + stage * stages_.chunks + static_cast<int64_t>(j));
   }
   void store_rows(int buffer) { b.store(stage_, {{buffer}, {copied_row_, copied_rows_}, {0, columns()}}, copied_); }
   int32_t columns() { return b.kernel().value(copied_).tile.shape.cols; }
@@ -239,6 +268,8 @@ class WaveGemm {
   Affine copied_row_;       // the first row that the wave brings, likewise
   int32_t copied_rows_ = 1;
   Value copied_ = Value::none;
+  Stages stages_{};             // of the run
+  std::array<Ahead, 2> ahead_;  // the registers of a stage and of the next one
   int task_loops_ = 0;
   int wave_loops_ = 0;
 };
