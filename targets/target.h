@@ -53,6 +53,18 @@ struct TargetFacts {
   std::string identity;          // everything of the row that can change a byte of code, for the cache key
 };
 
+/// The matrix instructions of a family of GPUs, named as in the rows of ir/mma.h: facts that a row of a machine and the
+/// interpreter's row of its bits share.
+struct MatrixFamily {
+  std::string_view name;
+  int wave;     // lanes
+  int k;        // of a step of 16-bit floats
+  int k_of_i8;  // of a step of int8
+  int lanes;    // that share a column's k
+};
+std::span<const MatrixFamily> matrix_families();
+/// Steps of bf16, f16 and i8.
+std::vector<MatrixStep> matrix_steps(const MatrixFamily& family);
 /// The target's matrix step of a type, null where it has none.
 const MatrixStep* find_matrix_step(const TargetFacts& facts, Type type);
 

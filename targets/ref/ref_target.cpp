@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "ir/interpret.h"
-#include "ir/mma.h"
 
 namespace tilejit {
 namespace {
@@ -68,31 +67,13 @@ TargetFacts ref_facts(std::string name) {
   return facts;
 }
 
-/// Matrix steps as those of a family of GPUs, with the lanes that share a column's k there.
-struct Family {
-  const char* name;
-  int wave;
-  int k;  // of a step of 16-bit floats
-  int k_of_i8;
-  int lanes;
-};
-constexpr Family families[] = {
-    {"cdna2", 64, 16, 16, 4}, {"cdna3", 64, 16, 32, 4}, {"cdna4", 64, 32, 64, 4},
-    {"rdna3", 32, 16, 16, 1}, {"rdna4", 32, 16, 16, 2},
-};
-
-TargetFacts matrix_facts(const Family& family) {
-  TargetFacts facts = ref_facts(std::string("ref_") + family.name);
+TargetFacts matrix_facts(const MatrixFamily& family) {
+  TargetFacts facts = ref_facts("ref_" + std::string(family.name));
   facts.registers = 256;
   facts.wave_lanes = family.wave;
   facts.shared_bytes = 64 << 10;
   facts.prefers_dot_mma = true;
-  for (const Type type : {Type::bf16, Type::f16}) {
-    const auto row = ir::find_mma(std::string(family.name) + "_" + std::string(to_string(type)));
-    facts.matrix.push_back({.type = type, .numerics = *row, .k = family.k, .lanes = family.lanes});
-  }
-  facts.matrix.push_back(
-      {.type = Type::i8, .numerics = *ir::find_mma("i8"), .k = family.k_of_i8, .lanes = family.lanes});
+  facts.matrix = matrix_steps(family);
   return facts;
 }
 
@@ -106,7 +87,8 @@ const Target& ref_target() {
 std::span<const std::unique_ptr<Target>> ref_matrix_targets() {
   static const std::vector<std::unique_ptr<Target>> targets = [] {
     std::vector<std::unique_ptr<Target>> list;
-    for (const Family& family : families) list.push_back(std::make_unique<RefTarget>(matrix_facts(family)));
+    for (const MatrixFamily& family : matrix_families())
+      list.push_back(std::make_unique<RefTarget>(matrix_facts(family)));
     return list;
   }();
   return targets;
