@@ -26,7 +26,7 @@ constexpr int spreads[] = {4, 16};
 // Matrix steps: register tiles in steps, waves of a task, k of a stage.
 constexpr int matrix_tiles[] = {1, 2, 4, 8};
 constexpr int matrix_waves[] = {1, 2, 4};
-constexpr int stage_depths[] = {64, 128, 256};
+constexpr int stage_depths[] = {64, 128, 256, 512};
 
 int64_t round_up(int64_t value, int64_t unit) { return (value + unit - 1) / unit * unit; }
 

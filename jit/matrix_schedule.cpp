@@ -172,8 +172,8 @@ Layout default_matrix_layout(const Problem& resolved, const MatrixStep& step) {
   return layout;
 }
 
-/// Few rows: one row of waves, each with as few channels as a matrix step has, so that many tasks read weights. Many rows: two
-/// rows of waves, whose tiles fill the registers.
+/// Few rows: one row of waves, each with as few channels as a matrix step has, so that many tasks read weights, and long stages,
+/// so that many loads are in flight. Many rows: two rows of waves, whose tiles fill the registers.
 std::vector<Loops> default_matrix_loops(const Problem& resolved, const Layout& layout, const TargetFacts& target) {
   const MatrixStep& step = *matrix_step_of(resolved, target);
   const int columns = layout.panel / step.cols;
@@ -181,6 +181,7 @@ std::vector<Loops> default_matrix_loops(const Problem& resolved, const Layout& l
   const auto add = [&](int64_t m_hi, int row_tiles, int column_tiles, int wm) {
     const int tiles = std::min(column_tiles, columns);
     Loops loops = matrix_loops(layout, step.rows * row_tiles, step.cols * tiles, wm, std::min(4 / wm, columns / tiles));
+    if (row_tiles == 1) loops.kc = 2 * loops.kc;
     loops.m_lo = ranges.empty() ? 1 : ranges.back().m_hi + 1;
     loops.m_hi = m_hi;
     if (!matrix_reasons(resolved, {layout, loops}, target).empty()) {
