@@ -69,6 +69,20 @@ void Builder::unpack_zero(Value dst, Value packed, Value zeros, Value lane_var, 
 
 void Builder::dot(Op op, Value dst, Value x, Value w, Value acc) { elementwise(op, dst, x, w, acc); }
 
+void Builder::mma(int row, Value dst, Value x, Value w, Value acc) {
+  elementwise(Op::mma, dst, x, w, acc);
+  kernel_.body.back().imm = row;
+}
+
+void Builder::async_copy(BufferId shared, std::vector<Slice> slices, BufferId source,
+                         std::vector<Slice> source_slices) {
+  Instr& instr = append(Op::async_copy);
+  instr.buffer = shared;
+  instr.slices = std::move(slices);
+  instr.source = source;
+  instr.source_slices = std::move(source_slices);
+}
+
 void Builder::load(Value dst, BufferId buffer, std::vector<Slice> slices, bool clip) {
   Instr& instr = append(Op::load);
   instr.dst = dst;

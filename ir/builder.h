@@ -27,9 +27,15 @@ class Builder {
   void unpack(Value dst, Value packed, Value lane_var, int32_t lane_constant, int64_t zero);
   void unpack_zero(Value dst, Value packed, Value zeros, Value lane_var, int32_t lane_constant);
   void dot(Op op, Value dst, Value x, Value w, Value acc);
+  /// row: of numerics (mma.h).
+  void mma(int row, Value dst, Value x, Value w, Value acc);
   void load(Value dst, BufferId buffer, std::vector<Slice> slices, bool clip = false);
   void store(BufferId buffer, std::vector<Slice> slices, Value tile, bool clip = false);
   Value load_index(std::string name, BufferId buffer, std::vector<Slice> slices);
+  void async_copy(BufferId shared, std::vector<Slice> slices, BufferId source, std::vector<Slice> source_slices);
+  void barrier() { append(Op::barrier); }
+  /// Until all but the newest `may_fly` async copies of this wave have landed.
+  void wait(int64_t may_fly) { append(Op::wait).imm = may_fly; }
   /// level: the cache that the slices should come into, 1 or 2.
   void prefetch(BufferId buffer, std::vector<Slice> slices, int level);
 

@@ -64,6 +64,7 @@ class Machine {
   Stop run(Wave& wave, size_t end);
   bool run_step(Wave& wave, const Step& step);
   bool run_waves(Wave& task, size_t first);
+  size_t start_waves(Wave& task, size_t first, std::vector<Wave>& waves);
   bool run_interval(std::vector<Wave>& waves, size_t end, bool& finished);
   void forget_written(Wave& wave, size_t first, size_t end) const;
   bool open_loop(Wave& wave, const Step& step);
@@ -181,7 +182,8 @@ bool Machine::run_step(Wave& wave, const Step& step) {
     case Op::dot_i8:
     case Op::unpack:
     case Op::unpack_zero:
-    case Op::dot_bf16: return tile_op(wave, step);
+    case Op::dot_bf16:
+    case Op::mma: return tile_op(wave, step);
     case Op::load: return load(wave, step);
     case Op::store: return store(wave, step);
     case Op::load_index: return load_index(wave, *step.instr);
@@ -230,24 +232,37 @@ void Machine::close_loop(Wave& wave, const Step& step) const {
 /// Each wave starts with the task's registers. They meet at every barrier and at the loop's end; what they wrote to
 /// registers is theirs, so these hold nothing afterwards.
 bool Machine::run_waves(Wave& task, size_t first) {
-  const Instr& loop = *plan_.steps[first].instr;
   const size_t end = static_cast<size_t>(plan_.steps[first].partner);
   std::vector<Wave> waves;
-  const int64_t past = hi(loop, task);
-  for (int64_t i = lo(loop, task); i < past; i += loop.step) {
-    Wave& wave = waves.emplace_back(task);
-    wave.number = static_cast<int32_t>(waves.size()) - 1;
-    wave.index[static_cast<size_t>(loop.dst)] = i;
-    wave.pc = first + 1;
-  }
+  const size_t body_end = start_waves(task, first, waves);
   waves_running_ = true;
   ++interval_;
   for (bool finished = waves.empty(); !finished; ++interval_)
-    if (!run_interval(waves, end, finished)) return false;
+    if (!run_interval(waves, body_end, finished)) return false;
   waves_running_ = false;
   forget_written(task, first, end);
   task.pc = end + 1;
   return true;
+}
+
+/// The waves of the loop at step `first`, or of the grid that it makes with the waves loop inside it; the end of their body.
+size_t Machine::start_waves(Wave& task, size_t first, std::vector<Wave>& waves) {
+  const Instr& loop = *plan_.steps[first].instr;
+  const Instr& next = *plan_.steps[first + 1].instr;
+  const bool is_grid = next.op == Op::for_loop && next.loop == LoopKind::waves;
+  size_t body_end = static_cast<size_t>(plan_.steps[is_grid ? first + 1 : first].partner);
+  const int64_t past = hi(loop, task);
+  for (int64_t i = lo(loop, task); i < past; i += loop.step) {
+    task.index[static_cast<size_t>(loop.dst)] = i;
+    if (is_grid) {
+      body_end = start_waves(task, first + 1, waves);
+      continue;
+    }
+    Wave& wave = waves.emplace_back(task);
+    wave.number = static_cast<int32_t>(waves.size()) - 1;
+    wave.pc = first + 1;
+  }
+  return body_end;
 }
 
 /// Runs every wave to its next barrier, in this interval's order; all must stop at the same one, or all end.

@@ -11,6 +11,7 @@
 
 #include "ir/check.h"
 #include "ir/interpret.h"
+#include "ir/mma.h"
 #include "ir/scalar_ops.h"
 
 namespace tilejit::ir::interpreter {
@@ -231,23 +232,41 @@ void run_fill(const Step& step, uint32_t* cells) {
   std::fill_n(cells + step.at[0], step.cells, static_cast<uint32_t>(step.instr->imm));
 }
 
-/// zeros == nullptr: the constant `imm` of the instruction.
-void run_unpack(const Step& step, uint32_t* cells, int64_t lane, const uint32_t* zeros) {
-  const auto [columns, depth, lanes] = step.walk.n;
-  const int64_t zero_step = step.walk.step[2][0];
-  const uint32_t imm = static_cast<uint32_t>(step.instr->imm);
+/// Where the cells of an unpack lie: to[c * columns + r * results + t] comes of from[(r * columns + c) * packed + t * lanes].
+template <typename F>
+void for_unpacked(const Step& step, uint32_t* cells, int64_t lane, F cell) {
+  const auto [columns, results, lanes] = step.walk.n;
   const uint32_t* from = cells + step.at[1] + lane;
   uint32_t* to = cells + step.at[0];
-  if (step.from == Type::bf16) {
-    for (int64_t c = 0; c < columns; ++c) to[c] = from[c * lanes] << 16;
-    return;
+  for (int64_t c = 0; c < columns; ++c)
+    for (int64_t r = 0; r < step.rows; ++r)
+      for (int64_t t = 0; t < results; ++t) *to++ = cell(from[((r * columns + c) * results + t) * lanes], c);
+}
+
+/// zeros == nullptr: the constant `imm` of the instruction.
+void run_unpack(const Step& step, uint32_t* cells, int64_t lane, const uint32_t* zeros) {
+  const int64_t zero_step = step.walk.step[2][0];
+  const uint32_t imm = static_cast<uint32_t>(step.instr->imm);
+  if (floating(step.from)) {
+    const int up = step.type == step.from ? 0 : 16;  // bf16 is the upper half of an f32
+    return for_unpacked(step, cells, lane, [up](uint32_t packed, int64_t) { return packed << up; });
   }
-  with_type(step.type, [&, c_end = columns, t_end = depth, s = lanes]<Type type>(TypeTag<type>) {
-    for (int64_t c = 0; c < c_end; ++c) {
-      const uint32_t zero = zeros == nullptr ? imm : zeros[c * zero_step];
-      for (int64_t t = 0; t < t_end; ++t) *to++ = convert_cell<Type::i32, type>(from[(c * t_end + t) * s] - zero);
-    }
+  with_type(step.type, [&]<Type type>(TypeTag<type>) {
+    for_unpacked(step, cells, lane, [&](uint32_t packed, int64_t c) {
+      return convert_cell<Type::i32, type>(packed - (zeros == nullptr ? imm : zeros[c * zero_step]));
+    });
   });
+}
+
+void run_mma(const Step& step, uint32_t* cells) {
+  const MmaRow& row = mma_rows()[static_cast<size_t>(step.instr->imm)];
+  const auto [rows, columns, depth] = step.walk.n;
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t c = 0; c < columns; ++c) {
+      const uint32_t* acc = cells + step.at[3] + r * columns + c;
+      cells[step.at[0] + r * columns + c] =
+          mma(row, cells + step.at[1] + r * depth, cells + step.at[2] + c * depth, depth, *acc);
+    }
 }
 
 }  // namespace
@@ -289,6 +308,7 @@ void run_tile_op(const Step& step, uint32_t* cells, int64_t lane) {
     case Op::unpack_zero: return run_unpack(step, cells, lane, cells + step.at[2]);
     case Op::dot_bf16: return for_each_row(step, cells, dot_bf16_row);
     case Op::dot_i8: return for_each_row(step, cells, dot_i8_row);
+    case Op::mma: return run_mma(step, cells);
     case Op::load:
     case Op::store:
     case Op::load_index:

@@ -96,6 +96,7 @@ class Planner {
       case Op::unpack_zero: return plan_unpack(step);
       case Op::dot_bf16: return plan_dot(step, 2);
       case Op::dot_i8: return plan_dot(step, 4);
+      case Op::mma: return plan_mma(step);
       case Op::reduce_max:
       case Op::reduce_add: return plan_reduce(step);
       case Op::convert:
@@ -164,13 +165,28 @@ class Planner {
     step.walk.n = {from.rows, 1, from.cols};
   }
 
-  /// n = {columns, results of a column, packed weights between them}; step[2] the columns of the zeros.
+  /// n = {rows, columns, k}.
+  void plan_mma(Step& step) {
+    const Shape& to = tile(step.instr->dst).shape;
+    const Shape& x = tile(step.instr->args[0]).shape;
+    const Shape& w = tile(step.instr->args[1]).shape;
+    require(*step.instr, x == Shape{to.rows, 1, x.depth} && w == Shape{1, to.cols, x.depth} && to.depth == 1,
+            "a matrix step contracts depth");
+    require(*step.instr, tile(step.instr->args[2]).shape == to, "a matrix step adds to tiles of its result's shape");
+    step.walk.n = {to.rows, to.cols, x.depth};
+  }
+
+  /// n = {columns, results of a column in each packed row, packed weights between them}; step[2] the columns of
+  /// the zeros.
   void plan_unpack(Step& step) {
     const Shape& to = tile(step.instr->dst).shape;
     const Shape& packed = tile(step.instr->args[0]).shape;
-    require(*step.instr, to.rows == 1 && packed.rows == 1 && packed.cols == to.cols && packed.depth % to.depth == 0,
-            "unpack keeps columns and divides depth");
-    step.walk.n = {to.cols, to.depth, packed.depth / to.depth};
+    require(*step.instr, to.rows == 1 && packed.cols == to.cols && to.depth % packed.rows == 0,
+            "unpack keeps columns and shares depth between rows");
+    const int32_t together = to.depth / packed.rows;
+    require(*step.instr, packed.depth % together == 0, "unpack divides depth");
+    step.rows = packed.rows;
+    step.walk.n = {to.cols, together, packed.depth / together};
     if (step.instr->op == Op::unpack) return;
     const Shape& zeros = tile(step.instr->args[1]).shape;
     require(*step.instr, zeros.count() == 1 || (zeros.cols == to.cols && zeros.count() == to.cols),

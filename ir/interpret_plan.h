@@ -28,6 +28,7 @@ struct Step {
   Type from = Type::f32;        // convert, unpack: of the first operand
   int64_t cells = 0;            // of the result, or of the stored tile
   std::array<int64_t, 4> at{};  // first cell of the result and of each operand
+  int64_t rows = 1;             // unpack: of the packed tile
   Walk walk;
 };
 

@@ -48,7 +48,10 @@ constexpr const OpInfo& info(Op op) { return op_infos[static_cast<size_t>(op)]; 
 enum class Value : int32_t { none = -1 };
 enum class BufferId : int32_t { none = -1 };
 
-/// Rows x columns x depth. Depth is what one dot step contracts, or the packed weights of one column; it lies inside 32 bits.
+/// Bits of a tile's depth, at most.
+inline constexpr int64_t deepest_bits = 512;
+
+/// Rows x columns x depth. Depth is what one dot or matrix step contracts, or the packed weights of one column.
 struct Shape {
   int32_t rows = 1;
   int32_t cols = 1;
@@ -179,7 +182,8 @@ struct Buffer {
   int64_t bytes_at(int64_t m, int64_t row_stride_bytes) const;
 };
 
-/// `tasks` iterations run in any order on any thread (workgroup), `waves` side by side within a task.
+/// `tasks` iterations run in any order on any thread (workgroup), `waves` side by side within a task; two waves loops, one
+/// alone inside the other, are a grid of waves, numbered row by row.
 enum class LoopKind : uint8_t { serial, unrolled, tasks, waves };
 
 struct Slice {
@@ -196,7 +200,8 @@ struct Instr {
   Value lane_var = Value::none;
   Value dst = Value::none;
   std::array<Value, 3> args{Value::none, Value::none, Value::none};
-  /// fill: bits; unpack: the zero point; prefetch: 1 for L1, 2 for L2; wait: how many may stay in flight.
+  /// fill: bits; unpack: the zero point; mma: the row of numerics (mma.h); prefetch: 1 for L1, 2 for L2; wait: how many may
+  /// stay in flight.
   int64_t imm = 0;
   BufferId buffer = BufferId::none;
   BufferId source = BufferId::none;  // async_copy

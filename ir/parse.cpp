@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "ir/lexer.h"
+#include "ir/mma.h"
 #include "ir/names.h"
 #include "ir/parse_index.h"
 #include "ir/print.h"
@@ -17,6 +18,7 @@ namespace {
 constexpr size_t longest_text = size_t{64} << 20;
 constexpr int32_t most_int32 = std::numeric_limits<int32_t>::max();
 constexpr int64_t most_int64 = std::numeric_limits<int64_t>::max();
+constexpr std::string_view mma_prefix = "mma.";
 constexpr int64_t least_int64 = std::numeric_limits<int64_t>::min();
 
 std::optional<Op> find_op(std::string_view name) {
@@ -54,6 +56,7 @@ class KernelParser {
   Result<void> assignment(Instr& instr);
   Result<void> right_side(Instr& instr, const Token& first);
   Result<void> action(Instr& instr);
+  Result<int64_t> mma_row(const Token& word) const;
   Result<void> operands(Instr& instr);
   Result<void> lane(Instr& instr);
   Result<void> access(BufferId& id, std::vector<Slice>& slices);
@@ -204,7 +207,9 @@ Result<void> KernelParser::assignment(Instr& instr) {
   Token word = lexer_.peek();
   TRY(lexer_.expect_word("an op"));
   instr.clip = word.text == "load.clip";
-  const auto op = find_op(instr.clip ? "load" : word.text);
+  if (word.text.starts_with(mma_prefix)) instr.imm = TRY(mma_row(word));
+  const auto op = find_op(instr.clip ? "load" : word.text.starts_with(mma_prefix) ? info(Op::mma).name : word.text);
+  if (op == Op::mma && word.text == info(Op::mma).name) return mma_row(word).error();
   if (!op || !info(*op).writes)
     return lexer_.error(word, fmt::format("{} is not an op that writes a register: {}, load.clip", quoted(word),
                                           names_of_writing_ops()));
@@ -242,6 +247,15 @@ Result<void> KernelParser::right_side(Instr& instr, const Token& first) {
   TRY(lexer_.expect("zero", "the lane"));
   instr.imm = TRY(lexer_.expect_integer("the zero point", least_int64, most_int64));
   return {};
+}
+
+/// The row of numerics that stands behind the dot.
+Result<int64_t> KernelParser::mma_row(const Token& word) const {
+  const std::string_view name = word.text.size() > mma_prefix.size() ? word.text.substr(mma_prefix.size()) : "";
+  if (const auto row = find_mma(name)) return int64_t{*row};
+  std::string names;
+  for (const MmaRow& row : mma_rows()) names += fmt::format("{}mma.{}", names.empty() ? "" : ", ", row.name);
+  return lexer_.error(word, fmt::format("{} names no row of numerics: {}", quoted(word), names));
 }
 
 /// As many operands as the text has, up to the three that an instruction can hold; verify knows how many the op takes.

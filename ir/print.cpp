@@ -7,6 +7,7 @@
 #include <cmath>
 #include <iterator>
 
+#include "ir/mma.h"
 #include "ir/names.h"
 
 namespace tilejit::ir {
@@ -44,6 +45,13 @@ std::string lane_text(const Names& names, const Instr& instr) {
   if (instr.lane_var == Value::none) return fmt::format("{}", instr.lane_constant);
   const std::string var = names.of(instr.lane_var);
   return instr.lane_constant == 0 ? var : fmt::format("{}{:+}", var, instr.lane_constant);
+}
+
+/// The name of a row of numerics.
+std::string mma_name(int64_t row) {
+  const auto rows = mma_rows();
+  return row >= 0 && row < std::ssize(rows) ? std::string(rows[static_cast<size_t>(row)].name)
+                                            : fmt::format("?{}", row);
 }
 
 /// The shortest decimal that reads back as the same f32; NaNs keep their payload in hex.
@@ -113,7 +121,9 @@ std::string Printer::loop(const Instr& instr) const {
 
 /// The right side of an instruction that writes a tile.
 std::string Printer::computation(const Instr& instr) const {
-  const std::string name = std::string(info(instr.op).name) + (instr.clip ? ".clip " : " ");
+  std::string name(info(instr.op).name);
+  if (instr.op == Op::mma) name += "." + mma_name(instr.imm);
+  name += instr.clip ? ".clip " : " ";
   const bool in_values = static_cast<size_t>(instr.dst) < kernel_.values.size();
   const Type type = in_values ? kernel_.value(instr.dst).tile.type : Type::i32;
   if (instr.op == Op::fill) return name + fill_text(type, instr.imm);
@@ -166,6 +176,7 @@ std::string Printer::instruction(const Instr& instr) {
     case Op::unpack:
     case Op::unpack_zero:
     case Op::dot_bf16:
+    case Op::mma:
     case Op::load: return fmt::format("{} = {} : {}", names_.of(instr.dst), computation(instr), type_of(instr.dst));
   }
   return "?";

@@ -53,6 +53,7 @@ class Verifier {
   void enter(size_t position);
   void leave(size_t position);
   void check_loop(const Instr& loop, size_t position);
+  bool may_hold_waves(size_t position) const;
   void check_bound(const Instr& loop, const Bound& bound);
   bool check_indices(const Instr& instr);
   bool check_affine(const Instr& instr, const Affine& affine);
@@ -164,6 +165,10 @@ void Verifier::leave(size_t position) {
   const bool last = position + 1 == kernel_.body.size();
   if (loop.instr->loop == LoopKind::tasks && !last && kernel_.body[position + 1].op != Op::end)
     report(kernel_.body[position + 1], "an instruction after a tasks loop; everything stands inside the innermost one");
+  const bool in_grid =
+      loop.instr->loop == LoopKind::waves && !open_.empty() && open_.back().instr->loop == LoopKind::waves;
+  if (in_grid && !last && kernel_.body[position + 1].op != Op::end)
+    report(kernel_.body[position + 1], "an instruction beside the inner loop of a grid of waves");
 }
 
 void Verifier::check_loop(const Instr& loop, size_t position) {
@@ -188,11 +193,21 @@ void Verifier::check_loop(const Instr& loop, size_t position) {
         report(loop, "the bounds of a tasks loop are of constants and m");
       return;
     case LoopKind::waves:
-      if (open_.empty() || open_.back().instr->loop != LoopKind::tasks)
-        report(loop, "a waves loop stands directly inside a tasks loop");
+      if (!may_hold_waves(position))
+        report(loop, "a waves loop stands directly inside a tasks loop, or alone inside another waves loop that does");
       if (!constant) report(loop, "a waves loop has constant bounds");
       return;
   }
+}
+
+/// Whether a waves loop may stand here: two of them, with nothing between, are a grid of waves.
+bool Verifier::may_hold_waves(size_t position) const {
+  if (open_.empty()) return false;
+  const Instr& around = *open_.back().instr;
+  if (around.loop == LoopKind::tasks) return true;
+  const bool first = &kernel_.body[position - 1] == &around;
+  return around.loop == LoopKind::waves && first && open_.size() >= 2 &&
+         open_[open_.size() - 2].instr->loop == LoopKind::tasks;
 }
 
 void Verifier::check_bound(const Instr& loop, const Bound& bound) {

@@ -3,7 +3,9 @@
 
 #include <array>
 #include <cstdlib>
+#include <iterator>
 
+#include "ir/mma.h"
 #include "ir/print.h"
 #include "ir/verify_rules.h"
 
@@ -57,9 +59,9 @@ void check_result(const Tiles& t) {
     t.report(fmt::format("a tile's extents are positive, {} is not", print(tile)));
     return;
   }
-  if (int64_t{s.depth} * bits_of(tile.type) > 32)
-    t.report(fmt::format("a depth of {} {} is {} bits, more than 32", s.depth, to_string(tile.type),
-                         int64_t{s.depth} * bits_of(tile.type)));
+  if (int64_t{s.depth} * bits_of(tile.type) > deepest_bits)
+    t.report(fmt::format("a depth of {} {} is {} bits, more than {}", s.depth, to_string(tile.type),
+                         int64_t{s.depth} * bits_of(tile.type), deepest_bits));
   else if (s.count() > most_elements)
     t.report(fmt::format("a tile has at most {} elements, {} has {}", most_elements, print(tile), s.count()));
 }
@@ -130,41 +132,74 @@ void check_convert(const Tiles& t) {
   check_broadcast(t);
 }
 
-/// u - z is exact: bf16 holds integers to 2^8, f32 to 2^24.
+/// What u - z of packed weights can be without rounding: bf16 holds integers to 2^8, f16 to 2^11, f32 to 2^24.
+struct Exact {
+  int64_t lo, hi;
+};
+Exact exact_in(Type type) {
+  if (type == Type::i8) return {-128, 127};
+  const int64_t most = int64_t{1} << (type == Type::bf16 ? 8 : type == Type::f16 ? 11 : 24);
+  return {-most, most};
+}
+
+int64_t largest_weight(Type packed) { return packed == Type::u4 ? 15 : 255; }
+
 void check_zero(const Tiles& t) {
-  const int64_t top = t.arg(0).type == Type::u4 ? 15 : 255;
-  const int64_t exact = t.result().type == Type::bf16 ? 256 : int64_t{1} << 24;
+  const Exact exact = exact_in(t.result().type);
+  const int64_t top = largest_weight(t.arg(0).type);
   const int64_t zero = t.instr.imm;
-  if (zero < top - exact || zero > exact)
-    t.report(fmt::format("zero {} lies outside {}..{}, where u - zero is exact in {}", zero, top - exact, exact,
+  if (zero < top - exact.hi || zero > -exact.lo)
+    t.report(fmt::format("zero {} lies outside {}..{}, where u - zero is exact in {}", zero, top - exact.hi, -exact.lo,
                          to_string(t.result().type)));
+}
+
+void check_zeros(const Tiles& t) {
+  const TileType& to = t.result();
+  const TileType& zeros = t.arg(1);
+  const bool one_each = zeros.shape == Shape{1, to.shape.cols, 1} || zeros.shape == Shape{1, 1, 1};
+  if (zeros.type != Type::i32 || !one_each)
+    t.report(fmt::format("the zeros are {}, the op takes i32[1,{}] or i32[1,1]", print(zeros), to.shape.cols));
+  if (largest_weight(t.arg(0).type) + 1 > -exact_in(to.type).lo)
+    t.report(fmt::format("{} cannot hold {} - z", to_string(to.type), to_string(t.arg(0).type)));
+}
+
+/// f32[1,C], bf16[1,C,K], f16[1,C,K], i8[1,C,K] or u8[1,C,4].
+bool is_unpacked(const TileType& to) {
+  if (to.type == Type::f32) return to.shape.depth == 1;
+  if (to.type == Type::u8) return to.shape.depth == 4;
+  return to.type == Type::bf16 || to.type == Type::f16 || to.type == Type::i8;
+}
+
+void check_unpacked_shape(const Tiles& t) {
+  const Shape& to = t.result().shape;
+  const Shape& from = t.arg(0).shape;
+  if (to.rows != 1) t.report("an unpacked tile has one row");
+  if (from.cols != to.cols) t.report(fmt::format("{} packed columns do not make {} columns", from.cols, to.cols));
+  if (from.rows < 1 || to.depth % from.rows != 0)
+    t.report(fmt::format("{} packed rows do not divide the depth {}", from.rows, to.depth));
+  else if (to.depth < 1 || from.depth % (to.depth / from.rows) != 0)
+    t.report(fmt::format("a depth of {} in each of {} rows does not divide the packed depth {}", to.depth / from.rows,
+                         from.rows, from.depth));
 }
 
 void check_unpack(const Tiles& t) {
   const TileType& to = t.result();
   const TileType& from = t.arg(0);
-  const bool for_integers = to.type == Type::u8 && to.shape.depth == 4;
-  const bool known_result =
-      (to.type == Type::f32 && to.shape.depth == 1) || (to.type == Type::bf16 && to.shape.depth == 2) || for_integers;
-  if (!known_result) t.report(fmt::format("{} makes f32[1,C], bf16[1,C,2] or u8[1,C,4], not {}", t.name(), print(to)));
-  const bool from_bf16 = from.type == Type::bf16 && to.type == Type::f32 && t.instr.op == Op::unpack;
-  if (from.type != Type::u4 && from.type != Type::u8 && !from_bf16)
-    t.report(fmt::format("{} takes u4 or u8 (unpack to f32 also bf16), not {}", t.name(), to_string(from.type)));
-  if (for_integers && t.instr.op == Op::unpack_zero) t.report("u8 cannot hold u - z: unpack with zero 0");
-  if ((for_integers || from_bf16) && t.instr.imm != 0)
+  if (!is_unpacked(to))
+    t.report(fmt::format("{} makes f32[1,C], bf16, f16 or i8[1,C,K] or u8[1,C,4], not {}", t.name(), print(to)));
+  const bool is_float = (from.type == Type::bf16 || from.type == Type::f16) && t.instr.op == Op::unpack &&
+                        (to.type == from.type || (from.type == Type::bf16 && to.type == Type::f32));
+  if (from.type != Type::u4 && from.type != Type::u8 && !is_float)
+    t.report(fmt::format("{} takes u4 or u8 (unpack also bf16 to bf16 or f32, and f16 to f16), not {}", t.name(),
+                         to_string(from.type)));
+  if (to.type == Type::u8 && t.instr.op == Op::unpack_zero) t.report("u8 cannot hold u - z: unpack with zero 0");
+  const bool subtracts = to.type != Type::u8 && !is_float;
+  if (!subtracts && t.instr.imm != 0)
     t.report(fmt::format("zero {}: unpack from {} to {} subtracts nothing", t.instr.imm, to_string(from.type),
                          to_string(to.type)));
-  if (from.shape.rows != 1 || to.shape.rows != 1) t.report("packed weights and their unpacked tile have one row");
-  if (from.shape.cols != to.shape.cols)
-    t.report(fmt::format("{} packed columns do not make {} columns", from.shape.cols, to.shape.cols));
-  if (known_result && from.shape.depth % to.shape.depth != 0)
-    t.report(fmt::format("a depth of {} does not divide the packed depth {}", to.shape.depth, from.shape.depth));
-  if (t.instr.op == Op::unpack && !for_integers && !from_bf16) return check_zero(t);
-  if (t.instr.op == Op::unpack) return;
-  const TileType& zeros = t.arg(1);
-  const bool one_each = zeros.shape == Shape{1, to.shape.cols, 1} || zeros.shape == Shape{1, 1, 1};
-  if (zeros.type != Type::i32 || !one_each)
-    t.report(fmt::format("the zeros are {}, the op takes i32[1,{}] or i32[1,1]", print(zeros), to.shape.cols));
+  check_unpacked_shape(t);
+  if (t.instr.op == Op::unpack_zero) return check_zeros(t);
+  if (subtracts) check_zero(t);
 }
 
 void check_dot(const Tiles& t, Type x, Type w, Type sum, int32_t depth) {
@@ -173,6 +208,19 @@ void check_dot(const Tiles& t, Type x, Type w, Type sum, int32_t depth) {
   t.require_shape("operand 1", t.arg(0), {x, {to.rows, 1, depth}});
   t.require_shape("operand 2", t.arg(1), {w, {1, to.cols, depth}});
   t.require_shape("operand 3", t.arg(2), {sum, {to.rows, to.cols, 1}});
+}
+
+void check_mma(const Tiles& t) {
+  const auto rows = mma_rows();
+  if (t.instr.imm < 0 || t.instr.imm >= std::ssize(rows)) {
+    t.report(fmt::format("row {} of the numerics does not exist, there are {}", t.instr.imm, rows.size()));
+    return;
+  }
+  const MmaRow& row = rows[static_cast<size_t>(t.instr.imm)];
+  const int32_t depth = t.arg(0).shape.depth;
+  if (depth % row.k != 0)
+    t.report(fmt::format("a depth of {} is not a multiple of {}, the k of a step of {}", depth, row.k, row.name));
+  check_dot(t, row.input, row.input, row.sum, depth);
 }
 
 bool exists(const Kernel& kernel, Value v) {
@@ -258,6 +306,7 @@ void check_tiles(const Kernel& kernel, const Instr& instr, const Report& report)
     case Op::unpack_zero: return check_unpack(tiles);
     case Op::dot_bf16: return check_dot(tiles, Type::bf16, Type::bf16, Type::f32, 2);
     case Op::dot_i8: return check_dot(tiles, Type::i8, Type::u8, Type::i32, 4);
+    case Op::mma: return check_mma(tiles);
     case Op::prefetch:
       if (instr.imm != 1 && instr.imm != 2) report(fmt::format("the cache level is 1 or 2, not {}", instr.imm));
       return;
@@ -275,8 +324,10 @@ void check_tiles(const Kernel& kernel, const Instr& instr, const Report& report)
 void check_lane(const Kernel& kernel, const Instr& instr, const Ranges& ranges, const Report& report) {
   const Shape& from = kernel.value(instr.args[0]).tile.shape;
   const Shape& to = kernel.value(instr.dst).tile.shape;
-  if (to.depth < 1 || from.depth % to.depth != 0) return;
-  const int64_t lanes = from.depth / to.depth;
+  if (from.rows < 1 || to.depth < from.rows || to.depth % from.rows != 0) return;
+  const int32_t together = to.depth / from.rows;
+  if (from.depth % together != 0) return;
+  const int64_t lanes = from.depth / together;
   Affine lane(instr.lane_constant);
   if (instr.lane_var != Value::none) lane.add(instr.lane_var, 1);
   const Interval range = ranges.of(lane);

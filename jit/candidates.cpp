@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "jit/default_schedule.h"
+#include "jit/matrix_schedule.h"
 
 namespace tilejit {
 namespace {
@@ -22,6 +23,11 @@ constexpr int block_rows[] = {64, 256, 1024};
 // Register tiles that share the prefetch of the next block or panel.
 constexpr int spreads[] = {4, 16};
 
+// Matrix steps: register tiles in steps, waves of a task, k of a stage.
+constexpr int matrix_tiles[] = {1, 2, 4, 8};
+constexpr int matrix_waves[] = {1, 2, 4};
+constexpr int stage_depths[] = {64, 128, 256, 512};
+
 int64_t round_up(int64_t value, int64_t unit) { return (value + unit - 1) / unit * unit; }
 
 class Space {
@@ -30,6 +36,7 @@ class Space {
       : problem_(problem), layout_(layout), target_(target) {}
 
   std::vector<Candidate> all() {
+    if (layout_.is_matrix()) return all_matrix();
     for (const int rows : tile_rows)
       for (const int columns : tile_widths) {
         if (columns * target_.lanes > layout_.panel) break;
@@ -44,6 +51,31 @@ class Space {
   }
 
  private:
+  /// Register tiles in steps of a matrix step, and the waves that share a task.
+  std::vector<Candidate> all_matrix() {
+    const MatrixStep* step = matrix_step_of(problem_, target_);
+    if (step == nullptr) return {};
+    for (const int rows : matrix_tiles)
+      for (const int columns : matrix_tiles)
+        for (const int waves_m : matrix_waves)
+          for (const int waves_n : matrix_waves)
+            for (const int depth : stage_depths)
+              for (int stages = 1; stages <= 2; ++stages)
+                for (int split = 0; split <= (problem_.ks > 1 ? 1 : 0); ++split) {
+                  Loops loops;
+                  loops.mr = rows * step->rows;
+                  loops.nr = columns * step->cols;
+                  loops.wm = waves_m;
+                  loops.wn = waves_n;
+                  loops.kc = std::max(depth, layout_.kk * layout_.kl);
+                  loops.stages = stages;
+                  loops.split = split;
+                  add_missing(loops);
+                }
+    for (const Loops& loops : default_loops(problem_, layout_, target_)) add_missing(loops);
+    return std::move(candidates_);
+  }
+
   /// Segments as tasks (split=1) have no meaning where there is one.
   void add_inplace(Loops loops) {
     loops.expand = Expand::inplace;
@@ -120,6 +152,14 @@ class Space {
 
 std::vector<Layout> candidate_layouts(const Problem& resolved, const TargetFacts& target) {
   std::vector<Layout> layouts;
+  if (const MatrixStep* step = matrix_step_of(resolved, target)) {
+    Layout layout = default_matrix_layout(resolved, *step);
+    for (layout.panel = step->cols; layout.panel <= 256; layout.panel *= 2) {
+      if (layout.panel > step->cols && layout.panel / 2 >= resolved.n) break;
+      layouts.push_back(layout);
+    }
+    return layouts;
+  }
   for (const int vectors : panel_vectors) {
     const int panel = vectors * target.lanes;
     if (panel > round_up(resolved.n, target.lanes)) break;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "jit/build_linear.h"
+#include "jit/matrix_schedule.h"
 
 namespace tilejit {
 namespace {
@@ -187,6 +188,7 @@ int next_block_bytes(const Problem& problem, const Layout& layout, int kc) {
 }
 
 Layout default_layout(const Problem& problem, const TargetFacts& target) {
+  if (const MatrixStep* step = matrix_step_of(problem, target)) return default_matrix_layout(problem, *step);
   Layout layout;
   layout.kk = problem.packed_k();
   // The columns of the register tile, at any m, and not more than the layer has: four chains of dot steps serve one row.
@@ -202,6 +204,7 @@ Layout default_layout(const Problem& problem, const TargetFacts& target) {
 }
 
 std::vector<Loops> default_loops(const Problem& problem, const Layout& layout, const TargetFacts& target) {
+  if (layout.is_matrix()) return default_matrix_loops(problem, layout, target);
   return Defaults(problem, layout, target).all();
 }
 

@@ -9,6 +9,8 @@
 #include <optional>
 #include <utility>
 
+#include "ir/mma.h"
+
 namespace tilejit {
 namespace {
 
@@ -90,6 +92,33 @@ Result<void> set_epilogue(Problem& p, std::string_view text) {
   }
 }
 
+constexpr std::string_view mma_prefix = "mma.";
+
+/// The name of a row of numerics without the type of its inputs.
+std::string_view family_of(const ir::MmaRow& row) { return row.name.substr(0, row.name.find('_')); }
+
+/// `dot=mma.cdna3`: any row of the family, until the type of the activations is known.
+Result<void> set_numerics(Problem& p, std::string_view family) {
+  std::string families;
+  for (const ir::MmaRow& row : ir::mma_rows()) {
+    if (!is_float(row.input)) continue;
+    if (family_of(row) == family) {
+      p.dot = Dot::mma;
+      p.numerics = static_cast<int>(&row - ir::mma_rows().data());
+      return {};
+    }
+    if (families.find(family_of(row)) == std::string::npos)
+      families += fmt::format("{}{}", families.empty() ? "" : ", ", family_of(row));
+  }
+  return invalid(fmt::format("problem: dot=mma.{} is unknown; it may be mma. with {}", family, families));
+}
+
+/// The row of the same family for another type of activations, none if there is none.
+std::optional<int> numerics_for(int row, Type type) {
+  const std::string_view family = family_of(ir::mma_rows()[static_cast<size_t>(row)]);
+  return ir::find_mma(fmt::format("{}_{}", family, to_string(type)));
+}
+
 struct Key {
   std::string_view name;
   Result<void> (*set)(Problem&, std::string_view);
@@ -140,6 +169,7 @@ constexpr std::array keys = {
         }},
     Key{"dot",
         [](Problem& p, std::string_view v) -> Result<void> {
+          if (v.starts_with(mma_prefix)) return set_numerics(p, v.substr(mma_prefix.size()));
           return p.dot = TRY(choose<Dot>(dot_names, "dot", v)), Result<void>();
         }},
     Key{"ks",
@@ -194,6 +224,11 @@ Result<void> check(const Problem& p) {
   if (p.n * p.k > int64_t{1} << 40) return invalid(fmt::format("problem: n*k = {} is over 2^40 weights", p.n * p.k));
   if (p.dot == Dot::bf16 && p.a != Type::bf16)
     return invalid(fmt::format("problem: dot=bf16 needs a=bf16, but a={}; use dot=fma", to_string(p.a)));
+  if (p.dot == Dot::mma && p.a == Type::f32)
+    return invalid("problem: dot=mma needs a=bf16 or a=f16, not a=f32; use dot=fma");
+  if (p.numerics >= 0 && (p.dot != Dot::mma || ir::mma_rows()[static_cast<size_t>(p.numerics)].input != p.a))
+    return invalid(fmt::format("problem: {} are not the numerics of dot={} with a={}",
+                               ir::mma_rows()[static_cast<size_t>(p.numerics)].name, to_string(p.dot), to_string(p.a)));
   const bool integer_scheme = p.quantizes_rows();
   if (integer_scheme && p.dot != Dot::automatic && p.dot != Dot::i8)
     return invalid(fmt::format("problem: {} has dot=i8 only, not dot={}", to_string(p.scheme), to_string(p.dot)));
@@ -244,6 +279,8 @@ std::string epilogue_text(const Problem& p) {
   return text;
 }
 
+std::string_view name_of_numerics(int row) { return ir::mma_rows()[static_cast<size_t>(row)].name; }
+
 /// An unmet condition, and the problem changed so that it is met.
 struct Refusal {
   std::string why;
@@ -257,7 +294,14 @@ std::optional<Refusal> find_refusal(const Problem& p, const TargetFacts& target)
     change(refusal.nearest);
     return refusal;
   };
-  if (p.dot == Dot::mma) return refuse("dot=mma has no kernels here", [](Problem& q) { q.dot = Dot::automatic; });
+  const MatrixStep* step = p.dot == Dot::mma ? find_matrix_step(target, p.a) : nullptr;
+  const auto without_mma = [](Problem& q) { q.dot = Dot::automatic, q.numerics = -1; };
+  if (p.dot == Dot::mma && step == nullptr)
+    return refuse(fmt::format("dot=mma needs a matrix step of {}", to_string(p.a)), without_mma);
+  if (p.dot == Dot::mma && p.numerics >= 0 && p.numerics != step->numerics)
+    return refuse(fmt::format("its matrix steps round as {}, not as {}", name_of_numerics(step->numerics),
+                              name_of_numerics(p.numerics)),
+                  [&](Problem& q) { q.numerics = step->numerics; });
   if (p.scheme == Scheme::w8a8 && (p.group != -1 || p.zp != ZeroDomain::none))
     return refuse("w8a8 has one symmetric scale per channel",
                   [](Problem& q) { q.group = -1, q.zp = ZeroDomain::none, q.zero = default_zero(q.scheme), q.ks = 0; });
@@ -270,8 +314,9 @@ std::optional<Refusal> find_refusal(const Problem& p, const TargetFacts& target)
     });
   if (p.dot == Dot::bf16 && !target.has_dot_bf16)
     return refuse("dot=bf16 needs the vdpbf16ps instruction (AVX512_BF16)", [](Problem& q) { q.dot = Dot::fma; });
-  // Every group is padded to whole 32-bit words of weights, so that groups of few weights need more columns than k.
-  const int64_t word = p.packed_k();
+  // Every group is padded to whole 32-bit words of weights or matrix steps, so that groups of few weights need more columns than k.
+  if (p.dot == Dot::i8) step = find_matrix_step(target, Type::i8);
+  const int64_t word = step != nullptr ? step->k : p.packed_k();
   const int64_t group = std::min(p.group == -1 ? p.k : p.group, p.k);
   const int64_t columns = p.groups() * ((group + word - 1) / word * word);
   if (columns > max_size / 2)
@@ -349,6 +394,7 @@ Result<Problem> parse_problem(std::string_view line) {
   if (first) return invalid("problem: the line is empty; write for example 'w4a16 m=1 n=4096 k=4096 a=bf16 g=128'");
   if (!has_zero) p.zero = default_zero(p.scheme);
   if (!has_out) p.out = p.a;
+  if (p.numerics >= 0) p.numerics = numerics_for(p.numerics, p.a).value_or(p.numerics);
   TRY(check(p));
   return p;
 }
@@ -363,6 +409,7 @@ std::string print_problem(const Problem& p) {
   if (p.s != Type::f32) t += fmt::format(" s={}", to_string(p.s));
   if (p.perm) t += " perm=1";
   if (p.dot != Dot::automatic) t += fmt::format(" dot={}", to_string(p.dot));
+  if (p.numerics >= 0) t += fmt::format(".{}", family_of(ir::mma_rows()[static_cast<size_t>(p.numerics)]));
   if (p.ks != 0) t += fmt::format(" ks={}", p.ks);
   if (!p.epilogue.empty()) t += " epilogue=" + epilogue_text(p);
   if (p.bits != Bits::exact) t += fmt::format(" bits={}", name_of<Bits>(bits_names, p.bits));
@@ -375,9 +422,12 @@ Result<Problem> resolve(const Problem& problem, const TargetFacts& target) {
   if (p.dot == Dot::automatic) {
     const bool i8x2 = p.has_scales() && p.out == Type::bf16 && target.prefers_dot_i8x2;
     const bool bf16 = p.a == Type::bf16 && target.prefers_dot_bf16;
-    p.dot = p.quantizes_rows() ? Dot::i8 : i8x2 ? Dot::i8x2 : bf16 ? Dot::bf16 : Dot::fma;
+    const bool mma = target.prefers_dot_mma && find_matrix_step(target, p.a) != nullptr;
+    p.dot = p.quantizes_rows() ? Dot::i8 : mma ? Dot::mma : i8x2 ? Dot::i8x2 : bf16 ? Dot::bf16 : Dot::fma;
   }
   if (p.ks == 0) p.ks = 1;
+  const MatrixStep* step = p.dot == Dot::mma ? find_matrix_step(target, p.a) : nullptr;
+  if (step != nullptr && p.numerics < 0) p.numerics = step->numerics;
   TRY(can_implement(p, target));
   return p;
 }

@@ -40,7 +40,8 @@ struct Problem {
   Type s = Type::f32;  // stored type of scales and c
   bool perm = false;   // activations are gathered by a stored permutation
   Dot dot = Dot::automatic;
-  int ks = 0;  // k segments, 0: auto
+  int numerics = -1;  // dot=mma: the row of ir/mma.h that rounds its sums, as in `dot=mma.cdna3`; -1: the target's
+  int ks = 0;         // k segments, 0: auto
   std::vector<Epilogue> epilogue;
   Type bias_type = Type::f32;
   Bits bits = Bits::exact;
@@ -56,8 +57,11 @@ struct Problem {
   bool quantizes_rows() const { return scheme == Scheme::w8a8 || scheme == Scheme::w4a8; }
   /// Sums are exact integers: dot=i8 and i8x2.
   bool has_integer_dot() const { return dot == Dot::i8 || dot == Dot::i8x2; }
-  /// Of a weight in a dot step: u8, bf16 or f32.
-  Type unpacked_type() const { return has_integer_dot() ? Type::u8 : dot == Dot::bf16 ? Type::bf16 : Type::f32; }
+  /// Of a weight in a dot step: u8, bf16 or f32; in a float matrix step that of the activations.
+  Type unpacked_type() const {
+    if (dot == Dot::mma) return a;
+    return has_integer_dot() ? Type::u8 : dot == Dot::bf16 ? Type::bf16 : Type::f32;
+  }
   /// Int8 digits of an activation in a dot step, each with a sum of its own.
   int digits() const { return dot == Dot::i8x2 ? 2 : 1; }
   /// Dot steps take packed weights as they lie, or widened by one op: an expanded panel would save nothing.

@@ -7,6 +7,7 @@
 #include <charconv>
 
 #include "jit/build_linear.h"
+#include "jit/matrix_schedule.h"
 
 namespace tilejit {
 namespace {
@@ -23,10 +24,15 @@ constexpr std::array keys = {
     Key{"panel", [](Schedule& s) -> int& { return s.layout.panel; }, 1, 1024},
     Key{"kk", [](Schedule& s) -> int& { return s.layout.kk; }, 1, 32},
     Key{"streams", [](Schedule& s) -> int& { return s.layout.streams; }, 1, 16},
-    Key{"mr", [](Schedule& s) -> int& { return s.loops.mr; }, 1, 32},
+    Key{"kl", [](Schedule& s) -> int& { return s.layout.kl; }, 0, 64},
+    Key{"kt", [](Schedule& s) -> int& { return s.layout.kt; }, 0, 64},
+    Key{"mr", [](Schedule& s) -> int& { return s.loops.mr; }, 1, 256},
     Key{"nr", [](Schedule& s) -> int& { return s.loops.nr; }, 1, 1024},
     Key{"kc", [](Schedule& s) -> int& { return s.loops.kc; }, 0, 1 << 20},
     Key{"mc", [](Schedule& s) -> int& { return s.loops.mc; }, 0, 1 << 20},
+    Key{"wm", [](Schedule& s) -> int& { return s.loops.wm; }, 1, 32},
+    Key{"wn", [](Schedule& s) -> int& { return s.loops.wn; }, 1, 32},
+    Key{"stages", [](Schedule& s) -> int& { return s.loops.stages; }, 1, 2},
     Key{"split", [](Schedule& s) -> int& { return s.loops.split; }, 0, 1},
     Key{"unroll", [](Schedule& s) -> int& { return s.loops.unroll; }, 1, 16},
     Key{"prefetch", [](Schedule& s) -> int& { return s.loops.prefetch; }, 0, 1 << 24},
@@ -98,29 +104,41 @@ Result<Schedule> parse_schedule(std::string_view line) {
   }
 }
 
-std::string print_layout(const Layout& l) { return fmt::format("panel={} kk={} streams={}", l.panel, l.kk, l.streams); }
+std::string print_layout(const Layout& l) {
+  const std::string lanes = l.kl == 0 && l.kt == 0 ? "" : fmt::format(" kl={} kt={}", l.kl, l.kt);
+  return fmt::format("panel={} kk={} streams={}{}", l.panel, l.kk, l.streams, lanes);
+}
 
 std::string print_schedule(const Schedule& s) {
   const Loops& l = s.loops;
   const std::string hi = l.m_hi == Loops::no_limit ? "*" : std::to_string(l.m_hi);
+  const bool has_waves = s.layout.is_matrix() || l.wm != 1 || l.wn != 1 || l.stages != 1;
+  const std::string waves = has_waves ? fmt::format(" wm={} wn={} stages={}", l.wm, l.wn, l.stages) : "";
   const std::string split = l.split == 0 ? "" : fmt::format(" split={}", l.split);
   const std::string spread = l.spread == 1 ? "" : fmt::format(" spread={}", l.spread);
-  return fmt::format("{} mr={} nr={} expand={} kc={} mc={}{} unroll={} prefetch={}{} rows={}..{}",
+  return fmt::format("{} mr={} nr={} expand={} kc={} mc={}{}{} unroll={} prefetch={}{} rows={}..{}",
                      print_layout(s.layout), l.mr, l.nr, l.expand == Expand::panel ? "panel" : "inplace", l.kc, l.mc,
-                     split, l.unroll, l.prefetch, spread, l.m_lo, hi);
+                     waves, split, l.unroll, l.prefetch, spread, l.m_lo, hi);
 }
 
 const Loops& loops_for(const std::vector<Loops>& ranges, int64_t m) {
   return *std::find_if(ranges.begin(), ranges.end(), [&](const Loops& loops) { return m <= loops.m_hi; });
 }
 
-Result<void> legal(const Problem& problem, const Schedule& schedule, const TargetFacts& target) {
+namespace {
+
+/// Why a schedule of dot steps is not legal.
+std::vector<std::string> dot_reasons(const Problem& problem, const Schedule& schedule, const TargetFacts& target) {
   const Layout& layout = schedule.layout;
   const Loops& loops = schedule.loops;
   std::vector<std::string> reasons;
   const auto require = [&](bool met, std::string reason) {
     if (!met) reasons.push_back(std::move(reason));
   };
+  require(problem.dot != Dot::mma, "kl=0: dot=mma takes a layout of matrix steps");
+  require(loops.mr <= 32, fmt::format("mr={} is over 32 rows of a register tile", loops.mr));
+  require(loops.wm == 1 && loops.wn == 1 && loops.stages == 1,
+          fmt::format("wm={} wn={} stages={} without matrix steps (kl=0)", loops.wm, loops.wn, loops.stages));
   require(layout.kk == problem.packed_k(), fmt::format("kk={} is not {} (weights of {} bits packed side by side)",
                                                        layout.kk, problem.packed_k(), problem.weight_bits()));
   if (!target.any_tile) {
@@ -168,6 +186,14 @@ Result<void> legal(const Problem& problem, const Schedule& schedule, const Targe
             fmt::format("{} bytes of scratch, a task has {}: a smaller mr or k, or kc=0, needs less", bytes,
                         target.task_bytes));
   }
+  return reasons;
+}
+
+}  // namespace
+
+Result<void> legal(const Problem& problem, const Schedule& schedule, const TargetFacts& target) {
+  const std::vector<std::string> reasons =
+      schedule.layout.is_matrix() ? matrix_reasons(problem, schedule, target) : dot_reasons(problem, schedule, target);
   if (reasons.empty()) return {};
   std::string all = fmt::format("schedule '{}' on {}: ", print_schedule(schedule), target.name);
   for (size_t i = 0; i < reasons.size(); ++i) all += (i ? "; " : "") + reasons[i];

@@ -17,12 +17,16 @@
 
 namespace tilejit {
 
-/// How packed weights lie in memory: [panels][k blocks][panel channels][kk]: one word per channel holds `kk` weights.
+/// How packed weights lie in memory: [panels][k blocks][panel channels][kk]: one word per channel holds `kk` weights. For matrix
+/// steps a block has a word for each of the `kl` lanes that share a column's k: [panels][k blocks][kl][panel channels][kk].
 struct Layout {
   int panel = 64;   // channels per panel
-  int kk = 8;       // weights per word of a channel: Problem::packed_k
+  int kk = 8;       // weights per word of a channel: Problem::packed_k; for matrix steps a multiple of kt
   int streams = 1;  // panels read side by side by one task
+  int kl = 0;       // matrix steps: lanes that share a column's k; 0: dot steps
+  int kt = 0;       // matrix steps: consecutive k of a lane in one step
 
+  bool is_matrix() const { return kl != 0; }
   bool operator==(const Layout&) const = default;
 };
 
@@ -41,6 +45,10 @@ struct Loops {
                   // 0: expand=panel: all of k; inplace: no blocks, a register tile goes through all of k
   int mc = 0;     // rows per task, a multiple of mr; 0 for all of m where k is not in blocks
   int split = 0;  // 1: k segments are tasks, whose sums a kernel of its own adds up (not in blocks; equal segments)
+  int wm = 1;     // matrix steps: waves of a task over rows, each with a register tile of mr rows
+  int wn = 1;     // over channels, each with nr channels of every stream
+  int stages =
+      1;  // buffers of activations in shared memory, each of kc columns; 2: one is filled while the other is used
   int unroll = 1;    // k blocks per iteration of the innermost loop
   int prefetch = 0;  // bytes ahead in the weight stream that are asked for; 0: none
   int spread =

@@ -23,6 +23,7 @@ struct Plan {
   const Problem& problem;
   PackedShape shape;
   int kk;
+  bool is_matrix;  // words of matrix steps
   std::array<std::byte*, operand_count> operands;
   std::vector<uint8_t> tiles;  // one for each thread; empty for dense weights
   std::vector<uint32_t> rows;  // a float for each group of a channel per thread; empty unless floats lie in blocks
@@ -42,8 +43,12 @@ void pack_panel(void* context, int64_t panel, int thread) {
   const PanelChannels channels = channels_of(shape, p.n, panel);
   if (channels.count == 0) return;  // rounding up to whole streams: the mapping is zero already
   std::byte* words = plan.at(Operand::w) + bytes_of(p.weight_type(), panel * shape.panel * shape.padded_k);
-  if (!p.has_scales()) return pack_dense(plan.weights, shape, channels, plan.kk, words);
-  pack_integers(plan.weights, shape, channels, plan.kk, words, plan.tiles.data() + thread * tile_bytes(shape));
+  if (!p.has_scales()) {
+    const auto pack = plan.is_matrix ? pack_matrix_floats : pack_dense;
+    return pack(plan.weights, shape, channels, plan.kk, words);
+  }
+  const auto pack = plan.is_matrix ? pack_matrix_integers : pack_integers;
+  pack(plan.weights, shape, channels, plan.kk, words, plan.tiles.data() + thread * tile_bytes(shape));
   const PanelValues to{.scales = plan.values(Operand::s, panel, p.s),
                        .offsets = plan.values(Operand::c, panel, p.s),
                        .zeros = plan.values(Operand::z, panel, Type::u8)};
@@ -131,6 +136,7 @@ Result<PackedWeights> pack(const Weights& weights, const Problem& resolved, cons
             .problem = resolved,
             .shape = shape,
             .kk = layout.kk,
+            .is_matrix = layout.is_matrix(),
             .operands = packed.operands,
             .tiles = {},
             .rows = {}};

@@ -1,5 +1,5 @@
 // Packing: the weights of a checkpoint, whatever their format, in the order that kernels read them (PackedShape):
-//   w    u4, u8 or floats [panels, blocks, panel, kk]   order within a word: build_linear.h
+//   w    u4, u8 or floats [panels, blocks, panel, kk]   (matrix steps: [panels, blocks, kl, panel, kk]); order within a word: build_linear.h
 //   s, c [panels, groups, panel]                        in the problem's scale type, bits unchanged; not for dense weights
 //   z    u8 [panels, groups, panel]                     zp=int only
 //   perm i32 [k], bias [n]                              as they are

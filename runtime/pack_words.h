@@ -20,6 +20,12 @@ PanelChannels channels_of(const PackedShape& shape, int64_t n, int64_t panel);
 /// Bytes of scratch that a thread needs for pack_integers.
 int64_t tile_bytes(const PackedShape& shape);
 
+/// Words of matrix steps: a block has one of `kk` weights, of any length, for each lane and channel.
+void pack_matrix_integers(const Weights& weights, const PackedShape& shape, PanelChannels channels, int kk,
+                          std::byte* words, uint8_t* tile);
+void pack_matrix_floats(const Weights& weights, const PackedShape& shape, PanelChannels channels, int kk,
+                        std::byte* words);
+
 /// Weights of 4 or 8 bits: `kk` to a 32-bit word. `words` are the panel's, and zero where they are padding; `tile` has
 /// tile_bytes of the thread's own.
 void pack_integers(const Weights& weights, const PackedShape& shape, PanelChannels channels, int kk, std::byte* words,

@@ -75,7 +75,9 @@ double longest_chain(const Problem& resolved, const Weights& weights) {
       // f32(S) * s * s_a, or f32(S_g) through the groups, the segments and s_a
       chain = resolved.scheme == Scheme::w8a8 ? 3 : 1 + groups + offsets + resolved.ks + 1;
       break;
-    case Dot::mma:
+    // A matrix step cuts up to eight products at 24 bits below its largest, then its sum or the accumulator once more, and rounds:
+    // one unit for each k, at most one more for each k as the sum that is carried on is cut and rounded once a step.
+    case Dot::mma: chain = 2 * in_group + 9 + groups + offsets + resolved.ks; break;
     case Dot::automatic: CHECK(false, "no covered dot");
   }
   return static_cast<double>(chain);
@@ -108,7 +110,10 @@ UnroundedColumn sum_channel(const Problem& resolved, const Weights& weights, con
                             int64_t n) {
   const Channel channel = read_channel(weights, n);
   // A step of dot=bf16 loses subnormal activations, at |u - z| * 2^-126 each, subnormal dense weights, and a tiny sum.
-  const double flushed = resolved.dot == Dot::bf16 ? 0x1p-126 * channel.largest_scale : 0;
+  // So does one of dot=mma, where subnormal f16 may be lost as well.
+  const double smallest = resolved.dot == Dot::mma && resolved.a == Type::f16 ? 0x1p-14 : 0x1p-126;
+  const bool loses_small = resolved.dot == Dot::bf16 || resolved.dot == Dot::mma;
+  const double flushed = loses_small ? smallest * channel.largest_scale : 0;
   UnroundedColumn outputs;
   for (int64_t first = 0; first < rows.m * rows.k; first += rows.k) {
     const double* x = rows.values.data() + first;
@@ -128,7 +133,7 @@ UnroundedColumn sum_channel(const Problem& resolved, const Weights& weights, con
 }  // namespace
 
 Result<void> reference_covers(const Problem& resolved) {
-  if (resolved.dot == Dot::mma) return unsupported("the reference does not cover dot=mma; it covers every other dot");
+  if (resolved.dot == Dot::automatic) return unsupported("the reference covers resolved problems, not dot=auto");
   return {};
 }
 

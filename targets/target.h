@@ -16,6 +16,19 @@
 
 namespace tilejit {
 
+/// What a matrix step of a wave takes: `rows` x `k` activations and `cols` x `k` weights. A column's k lies in `lanes` lanes, an
+/// equal share of consecutive k in each.
+struct MatrixStep {
+  Type type = Type::bf16;  // of activations and weights
+  int numerics = 0;        // row of ir/mma.h
+  int rows = 16;
+  int cols = 16;
+  int k = 16;
+  int lanes = 1;
+
+  int k_of_lane() const { return k / lanes; }
+};
+
 /// Which dot a linear layer of 16-bit activations resolves `dot=auto` to is a fact of the machine row, because it changes bits.
 struct TargetFacts {
   std::string name;    // the row: "zen4", "spr", "avx512", "ref"
@@ -35,8 +48,28 @@ struct TargetFacts {
   bool is_gpu = false;                // an emulator or a driver runs its code, not this process
   bool keeps_code = false;            // code takes so long to generate that it is kept between processes
   double memory_bytes_per_cycle = 5;  // that one core reads from memory through several streams
-  std::string identity;               // everything of the row that can change a byte of code, for the cache key
+  int wave_lanes = 0;                 // lanes of a wave; 0: tasks have no waves
+  int most_waves = 16;                // of a task
+  int64_t shared_bytes = 0;           // that the waves of a task share
+  std::vector<MatrixStep> matrix;     // at most one of each type
+  bool prefers_dot_mma = false;  // dot=auto of 16-bit schemes resolves to mma, where a has the type of a matrix step
+  std::string identity;          // everything of the row that can change a byte of code, for the cache key
 };
+
+/// The matrix instructions of a family of GPUs, named as in the rows of ir/mma.h: facts that a row of a machine and the
+/// interpreter's row of its bits share.
+struct MatrixFamily {
+  std::string_view name;
+  int wave;     // lanes
+  int k;        // of a step of 16-bit floats
+  int k_of_i8;  // of a step of int8
+  int lanes;    // that share a column's k
+};
+std::span<const MatrixFamily> matrix_families();
+/// Steps of bf16, f16 and i8.
+std::vector<MatrixStep> matrix_steps(const MatrixFamily& family);
+/// The target's matrix step of a type, null where it has none.
+const MatrixStep* find_matrix_step(const TargetFacts& facts, Type type);
 
 /// One run-time argument slot of a parameter buffer, in the order of the kernel's parameter buffers. It has no initializers:
 /// a call writes only as many slots of its array as the kernel reads.

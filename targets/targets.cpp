@@ -15,6 +15,7 @@ namespace {
 const std::vector<const Target*>& all() {
   static const std::vector<const Target*> targets = [] {
     std::vector<const Target*> list = {&ref_target()};
+    for (const auto& target : ref_matrix_targets()) list.push_back(target.get());
     for (const auto& target : x86_targets()) list.push_back(target.get());
 #ifdef TILEJIT_AMDGPU
     for (const auto& target : amdgpu_targets()) list.push_back(target.get());

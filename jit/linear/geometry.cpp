@@ -8,14 +8,14 @@ namespace {
 /// Cuts the words of k into segments, runs, chunks and pieces, in ascending order.
 class Cutter {
  public:
-  Cutter(const Problem& p, const PackedShape& shape, int kk, int64_t piece_blocks, int ks)
-      : p_(p), shape_(shape), kk_(kk), piece_blocks_(piece_blocks), ks_(ks) {}
+  Cutter(const Problem& p, const PackedShape& shape, int64_t piece_blocks, int ks)
+      : p_(p), shape_(shape), piece_blocks_(piece_blocks), ks_(ks) {}
 
   /// Segment i of the units holds floor(i*units/ks) up to floor((i+1)*units/ks); with one group over all of k the units are
   /// of 128 k and a segment is one chunk, else the units are the groups and a segment is its whole groups, then a short one.
   std::vector<std::vector<Run>> cut() {
     const bool one_group = p_.group == -1;
-    const int64_t unit_blocks = one_group ? 128 / kk_ : shape_.group_blocks;
+    const int64_t unit_blocks = one_group ? 128 / shape_.block_k : shape_.group_blocks;
     const int64_t units = one_group ? ceil_div(p_.k, 128) : shape_.groups;
     const int64_t full = one_group ? units : p_.k / p_.group;
     std::vector<std::vector<Run>> segments(static_cast<size_t>(ks_));
@@ -45,7 +45,6 @@ class Cutter {
 
   const Problem& p_;
   const PackedShape& shape_;
-  int kk_;
   int64_t piece_blocks_;
   int ks_;
   int64_t pieces_ = 0;
@@ -67,6 +66,12 @@ struct DotTypes {
   int depth;
 };
 
+DotTypes matrix_types(const Problem& p, const PackedShape& shape) {
+  const int depth = shape.lanes * shape.pair;
+  if (p.has_integer_dot()) return {Type::i8, Type::i32, depth};
+  return {p.a, Type::f32, depth};
+}
+
 DotTypes dot_types(Dot dot) {
   if (dot == Dot::bf16) return {Type::bf16, Type::f32, 2};
   if (dot == Dot::i8 || dot == Dot::i8x2) return {Type::i8, Type::i32, 4};
@@ -77,15 +82,16 @@ DotTypes dot_types(Dot dot) {
 
 Geometry::Geometry(const Problem& problem, const Schedule& schedule)
     : p(problem), layout(schedule.layout), loops(schedule.loops), shape(packed_shape(p, layout)),
-      piece_blocks(p.dot == Dot::i8x2 ? 128 / layout.kk : shape.blocks), digits(p.digits()),
+      piece_blocks(p.dot == Dot::i8x2 ? 128 / shape.block_k : shape.blocks), digits(p.digits()),
       ks(p.scheme == Scheme::w8a8 ? 1 : p.ks) {
-  const DotTypes types = dot_types(p.dot);
+  const DotTypes types = is_matrix() ? matrix_types(p, shape) : dot_types(p.dot);
   x = types.x;
-  u = p.unpacked_type();
+  u = is_matrix() ? x : p.unpacked_type();
   part = types.part;
   depth = types.depth;
-  steps = layout.kk / depth;
-  Cutter cutter(p, shape, layout.kk, piece_blocks, ks);
+  steps = static_cast<int>(shape.block_k / depth);
+  copy_columns = is_matrix() ? 64 : 16;
+  Cutter cutter(p, shape, piece_blocks, ks);
   segments = cutter.cut();
   pieces = cutter.pieces();
   sums = p.group == -1 ? ks : shape.groups;
@@ -105,7 +111,8 @@ Geometry::Geometry(const Problem& problem, const Schedule& schedule)
   // An odd number of cache lines a row, so that the rows of a register tile never fall into the same L1 sets. The extra word
   // and vector take the end of a copied vector that starts on an odd word or ends behind the last.
   const int64_t line = 64 * 8 / bits_of(x);
-  ap_columns = (ceil_div(shape.padded_k + std::max(layout.kk, 16), line) | 1) * line;
+  const int64_t behind = is_matrix() ? copy_columns : std::max(layout.kk, copy_columns);
+  ap_columns = (ceil_div(shape.padded_k + behind, line) | 1) * line;
 }
 
 int64_t Geometry::prefetch_words() const {
@@ -144,13 +151,15 @@ PackedShape packed_shape(const Problem& resolved, const Layout& layout) {
   s.panel = layout.panel;
   s.halves = resolved.has(Epilogue::swiglu) ? 2 : 1;
   s.panels = ceil_div(ceil_div(resolved.n / s.halves, layout.panel) * s.halves, layout.streams) * layout.streams;
+  s.lanes = layout.is_matrix() ? layout.kl : 1;
+  s.block_k = int64_t{layout.kk} * s.lanes;
   s.group = resolved.group == -1 ? resolved.k : resolved.group;
   s.groups = resolved.groups();
-  s.group_blocks = ceil_div(s.group, layout.kk);
+  s.group_blocks = ceil_div(s.group, s.block_k);
   const int64_t last = resolved.k - (s.groups - 1) * s.group;
-  s.blocks = (s.groups - 1) * s.group_blocks + ceil_div(last, layout.kk);
-  s.pair = std::min(resolved.has_integer_dot() ? 4 : 2, layout.kk);
-  s.padded_k = s.blocks * layout.kk;
+  s.blocks = (s.groups - 1) * s.group_blocks + ceil_div(last, s.block_k);
+  s.pair = layout.is_matrix() ? layout.kt : std::min(resolved.has_integer_dot() ? 4 : 2, layout.kk);
+  s.padded_k = s.blocks * s.block_k;
   return s;
 }
 
@@ -163,7 +172,7 @@ ir::Program build_linear(const Problem& resolved, const Schedule& schedule) {
   const Geometry geometry(resolved, schedule);
   ir::Program program;
   program.kernels.push_back(build_prepare(geometry));
-  program.kernels.push_back(build_gemm(geometry));
+  program.kernels.push_back(geometry.is_matrix() ? build_wave_gemm(geometry) : build_gemm(geometry));
   if (geometry.loops.split != 0) program.kernels.push_back(build_reduce(geometry));
   return program;
 }
@@ -173,6 +182,7 @@ bool has_equal_segments(const Problem& resolved, const Layout& layout) {
 }
 
 int64_t scratch_bytes(const Problem& resolved, const Schedule& schedule) {
+  if (schedule.layout.is_matrix()) return 0;
   const Geometry g(resolved, schedule);
   const int64_t staged = resolved.has_integer_dot() ? int64_t{g.loops.mr} * g.ap_columns * 4 : 0;
   if (!schedule.loops.is_blocked()) return staged;

@@ -5,6 +5,7 @@
 
 #include "ir/builder.h"
 #include "ir/ir.h"
+#include "ir/mma.h"
 #include "jit/build_linear.h"
 
 namespace tilejit {
@@ -38,28 +39,44 @@ struct Geometry {
   /// Segments of k, ascending, each a list of runs; when all are alike only the first, which a loop over `repeats` moves on.
   std::vector<std::vector<Run>> segments;
   int64_t repeats = 1;
-  Run stride{};  // from a repeated segment to the next: scale, sum, piece and block
-  Type x;        // of an activation in a dot step
-  Type u;        // of a weight in a dot step
-  Type part;     // of the sum of dot steps
-  int depth;     // k of a dot step
-  int steps;     // dot steps of a word
-  int digits;    // int8 digits of an activation: 2 for dot=i8x2, else 1
-  int64_t sums;  // chunks: columns of asum
+  Run stride{};      // from a repeated segment to the next: scale, sum, piece and block
+  Type x;            // of an activation in a dot step
+  Type u;            // of a weight in a dot step
+  Type part;         // of the sum of dot steps
+  int depth;         // k of a dot step
+  int steps;         // dot steps of a block
+  int copy_columns;  // of the tiles that copy activations
+  int digits;        // int8 digits of an activation: 2 for dot=i8x2, else 1
+  int64_t sums;      // chunks: columns of asum
   int64_t pieces;
   int64_t ap_columns;  // of one digit
   int ks;              // segments that are summed apart: 1 where the sums are integers to the end
 
+  /// Dot steps are matrix steps of waves.
+  bool is_matrix() const { return layout.is_matrix(); }
   bool has_c() const { return p.zp == ZeroDomain::floating; }
-  /// Integer dots multiply u itself: z enters through the sums of the activations.
-  bool needs_activation_sums() const { return p.has_integer_dot() && (p.zp == ZeroDomain::integer || p.zero != 0); }
+  /// Dot steps multiply u - z where that has the type of a weight in one; of integer dots matrix steps alone, in int8.
+  bool unpacking_subtracts() const { return p.has_scales() && (!p.has_integer_dot() || is_matrix()); }
+  /// The constant that unpacking subtracts: z, or what brings 8 bits into int8.
+  int unpacked_zero() const {
+    if (!unpacking_subtracts()) return 0;
+    return p.has_integer_dot() && p.weight_bits() == 8 ? 128 : p.zero;
+  }
+  /// Of integer dots, what of a constant z enters through the sums of the activations.
+  int zero_of_sums() const { return p.zero - unpacked_zero(); }
+  bool needs_activation_sums() const {
+    if (!p.has_integer_dot()) return false;
+    return p.zp == ZeroDomain::integer ? !is_matrix() : zero_of_sums() != 0;
+  }
   bool starts_at_zero() const { return !needs_activation_sums() || p.zp == ZeroDomain::integer; }
   /// Scales of the quantized activations of a row: one, or one for each piece.
   int64_t activation_scales() const { return p.quantizes_rows() ? 1 : pieces; }
   /// Sums of chunks are scaled and added up; else the one sum of a segment is the result.
   bool adds_chunks() const { return p.has_scales() && p.scheme != Scheme::w8a8; }
   /// Packed weights are dot operands as they lie.
-  bool needs_no_unpacking() const { return p.weight_type() == u && shape.pair == depth; }
+  bool needs_no_unpacking() const {
+    return p.weight_type() == u && shape.pair == depth && (!is_matrix() || steps == 1);
+  }
   /// In a repeated segment, `segment` is its number; else 0.
   RunStart start_of(const Run& run, const ir::Affine& segment) const {
     return {segment * stride.scale + run.scale, segment * stride.sum + run.sum, segment * stride.piece + run.piece,
@@ -67,8 +84,14 @@ struct Geometry {
   }
   /// Words of a panel that `prefetch` bytes are.
   int64_t prefetch_words() const;
-  /// Rows of ap and asum: m rounded up to whole register tiles.
-  ir::Extent rows() const { return ir::Extent::of_m(loops.mr, loops.mr); }
+  /// Rows of a task of waves, of a register tile else.
+  int row_unit() const { return loops.mr * loops.wm; }
+  /// Rows of the tiles that make activations: those of a register tile, or one at a time where waves run.
+  int prepared_rows() const { return is_matrix() ? 1 : loops.mr; }
+  /// Rows of ap and asum: m rounded up to whole row units.
+  ir::Extent rows() const { return ir::Extent::of_m(row_unit(), row_unit()); }
+  /// The row of numerics of matrix steps.
+  int numerics() const { return p.has_integer_dot() ? *ir::find_mma("i8") : p.numerics; }
   /// Register tiles over m.
   ir::Bound row_blocks() const;
 };
@@ -85,6 +108,8 @@ void for_runs(const Geometry& g, ir::Builder& b, Body body) {
 
 ir::Kernel build_prepare(const Geometry& geometry);
 ir::Kernel build_gemm(const Geometry& geometry);
+/// The same with matrix steps.
+ir::Kernel build_wave_gemm(const Geometry& geometry);
 /// Adds the sums of the segments, when these are tasks, and finishes them.
 ir::Kernel build_reduce(const Geometry& geometry);
 /// f32 [rows, segments, channels of all panels]: the sums of segments that are tasks.

@@ -1,6 +1,7 @@
 // The `prepare` kernel: activations in the order of the packed k, in the type of the dot, zeros in the padding; and their sums.
 // Integer dots quantize: a row is first staged as f32 in scratch (quantize.h).
 #include <algorithm>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -21,7 +22,7 @@ using ir::Space;
 using ir::TileType;
 using ir::Value;
 
-constexpr int copy_columns = 16;  // columns of the tiles that copy activations
+constexpr int most_waves = 8;  // of a task
 
 /// Registers that carry a tile of activations from a's type into that of the copy.
 struct Mover {
@@ -36,29 +37,53 @@ class Prepare {
  public:
   explicit Prepare(const Geometry& geometry)
       : g(geometry), b("prepare"), copied_(g.p.has_integer_dot() ? Type::f32 : g.x),
-        vector_(b, g.p.a, copied_, 1, copy_columns, "v"), rows_(b, g.p.a, copied_, g.loops.mr, 1, "e") {
+        vector_(b, g.p.a, copied_, 1, g.copy_columns, "v"), rows_(b, g.p.a, copied_, g.prepared_rows(), 1, "e") {
     a_ = b.buffer("a", Space::global, g.p.a, {Extent::of_m(), g.p.k}, true);
     if (g.p.perm) perm_ = b.buffer("perm", Space::global, Type::i32, {g.p.k});
     ap_ = b.buffer("ap", Space::workspace, g.x, {g.rows(), g.digits * g.ap_columns});
     if (g.has_c()) asum_ = b.buffer("asum", Space::workspace, Type::f32, {g.rows(), g.sums});
-    to_ = g.p.has_integer_dot() ? b.buffer("staged", Space::scratch, Type::f32, {g.loops.mr, g.ap_columns}) : ap_;
+    to_ = g.p.has_integer_dot() ? staged() : ap_;
   }
 
   ir::Kernel build() {
-    const Affine row = Affine::of(b.for_loop(LoopKind::tasks, "b", 0, g.row_blocks()), g.loops.mr);
+    const Affine row =
+        g.is_matrix() ? open_wave_rows() : Affine::of(b.for_loop(LoopKind::tasks, "b", 0, g.row_blocks()), g.loops.mr);
     from_row_ = row;
-    to_row_ = g.p.has_integer_dot() ? Affine(0) : row;
+    to_row_ = g.p.has_integer_dot() && !g.is_matrix() ? Affine(0) : row;
     copy_groups();
     // The sums of quantized rows are made of the integers.
     if (g.has_c() && !g.p.quantizes_rows()) sum_chunks();
-    if (g.p.has_integer_dot()) quantize(g, b, {.row = row, .staged = to_, .ap = ap_, .asum = asum_});
+    if (g.p.has_integer_dot())
+      quantize(g, b, {.row = row, .staged_row = to_row_, .staged = to_, .ap = ap_, .asum = asum_});
+    if (g.is_matrix()) close_wave_rows();
     b.end();
     return b.take();
   }
 
  private:
+  /// Rows of f32 before they are quantized: in a task's own memory, or, where waves run, in rows of their own.
+  BufferId staged() {
+    if (g.is_matrix()) return b.buffer("staged", Space::workspace, Type::f32, {g.rows(), g.ap_columns});
+    return b.buffer("staged", Space::scratch, Type::f32, {g.loops.mr, g.ap_columns});
+  }
+
+  /// The rows of a task, shared by waves: rows past m become zeros.
+  Affine open_wave_rows() {
+    ir::Bound units(Affine::of(ir::value_m));
+    units.rounding = ir::Rounding::ceil;
+    units.divisor = g.row_unit();
+    const Affine unit = Affine::of(b.for_loop(LoopKind::tasks, "b", 0, units), g.row_unit());
+    const int64_t waves = std::gcd(g.row_unit(), most_waves);
+    const Affine wave = Affine::of(b.for_loop(LoopKind::waves, "w", 0, waves), g.row_unit() / waves);
+    return unit + wave + Affine::of(b.for_loop(LoopKind::serial, "row", 0, g.row_unit() / waves));
+  }
+  void close_wave_rows() {
+    b.end();
+    b.end();
+  }
+
   void copy_groups() {
-    const int64_t columns = g.shape.group_blocks * g.layout.kk;
+    const int64_t columns = g.shape.group_blocks * g.shape.block_k;
     if (g.p.group == -1 || g.p.group == columns) return copy(0, 0, g.p.k, g.shape.padded_k, true);
     const int64_t full = g.p.k / g.p.group;
     const Value group = b.for_loop(LoopKind::serial, "g", 0, full);
@@ -73,17 +98,17 @@ class Prepare {
   /// last vector is clipped: what lies behind k is zero.
   void copy(const Affine& from, const Affine& to, int64_t count, int64_t padded, bool ends_row) {
     int64_t done = 0;
-    if (!g.p.perm) done = copy_vectors(from, to, ends_row ? ceil_div(count, copy_columns) : count / copy_columns);
+    if (!g.p.perm) done = copy_vectors(from, to, ends_row ? ceil_div(count, g.copy_columns) : count / g.copy_columns);
     if (done < count) copy_elements(from, to, done, count);
     pad(to, std::max(done, count), ends_row ? to_end(padded) : padded);
   }
 
   /// A staged row is read in whole vectors that start at any column: zeros follow for the last one.
-  int64_t to_end(int64_t padded) const { return g.p.has_integer_dot() ? padded + copy_columns - 1 : padded; }
+  int64_t to_end(int64_t padded) const { return g.p.has_integer_dot() ? padded + g.copy_columns - 1 : padded; }
 
   void pad(const Affine& to, int64_t first, int64_t padded) {
     if (first >= padded) return;
-    const Value zero = b.tile("zero", {Type::f32, {g.loops.mr, 1, 1}});
+    const Value zero = b.tile("zero", {Type::f32, {g.prepared_rows(), 1, 1}});
     b.fill(zero, 0);
     Value padding = zero;
     if (copied_ != Type::f32) b.elementwise(Op::convert, padding = rows_.out, zero);
@@ -93,14 +118,14 @@ class Prepare {
   }
 
   int64_t copy_vectors(const Affine& from, const Affine& to, int64_t vectors) {
-    const Affine r = Affine::of(b.for_loop(LoopKind::serial, "r", 0, g.loops.mr));
+    const Affine r = Affine::of(b.for_loop(LoopKind::serial, "r", 0, g.prepared_rows()));
     const Value v = b.for_loop(LoopKind::serial, "v", 0, vectors);
-    b.load(vector_.in, a_, {{from_row_ + r}, {from + Affine::of(v, copy_columns), copy_columns}}, true);
+    b.load(vector_.in, a_, {{from_row_ + r}, {from + Affine::of(v, g.copy_columns), g.copy_columns}}, true);
     if (vector_.in != vector_.out) b.elementwise(Op::convert, vector_.out, vector_.in);
-    b.store(to_, {{to_row_ + r}, {to + Affine::of(v, copy_columns), copy_columns}}, vector_.out);
+    b.store(to_, {{to_row_ + r}, {to + Affine::of(v, g.copy_columns), g.copy_columns}}, vector_.out);
     b.end();
     b.end();
-    return vectors * copy_columns;
+    return vectors * g.copy_columns;
   }
 
   void copy_elements(const Affine& from, const Affine& to, int64_t lo, int64_t hi) {
@@ -116,15 +141,15 @@ class Prepare {
   /// asum[row, chunk] = the f32 sum of a over the chunk, ascending; the padding adds zeros.
   void sum_chunks() {
     for_runs(g, b, [&](const Run& run, const RunStart& start) {
-      const TileType column{Type::f32, {g.loops.mr, 1, 1}};
+      const TileType column{Type::f32, {g.prepared_rows(), 1, 1}};
       const Value sum = b.tile("sum", column);
       const Value x = b.tile("x", {copied_, column.shape});
       const Value wide = copied_ == Type::f32 ? x : b.tile("x_wide", column);
       const Value c = b.for_loop(LoopKind::serial, "c", 0, run.count);
       b.fill(sum, 0);
-      const int64_t columns = run.blocks * g.layout.kk;
+      const int64_t columns = run.blocks * g.shape.block_k;
       const Value k = b.for_loop(LoopKind::serial, "k", 0, columns);
-      b.load(x, to_, at(to_row_, start.block * g.layout.kk + Affine::of(c, columns) + Affine::of(k)));
+      b.load(x, to_, at(to_row_, start.block * g.shape.block_k + Affine::of(c, columns) + Affine::of(k)));
       if (x != wide) b.elementwise(Op::convert, wide, x);
       b.elementwise(Op::add, sum, sum, wide);
       b.end();
@@ -133,7 +158,7 @@ class Prepare {
     });
   }
 
-  std::vector<Slice> at(const Affine& row, const Affine& column) const { return {{row, g.loops.mr}, {column}}; }
+  std::vector<Slice> at(const Affine& row, const Affine& column) const { return {{row, g.prepared_rows()}, {column}}; }
 
   const Geometry& g;
   ir::Builder b;

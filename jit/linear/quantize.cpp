@@ -15,7 +15,6 @@ using ir::Slice;
 using ir::Space;
 using ir::Value;
 
-constexpr int vector_columns = 16;
 constexpr int64_t magnitude = 0x7fffffff;
 constexpr int64_t largest_finite = 0x7f7fffff;
 constexpr int64_t quiet_nan = 0x7fc00000;
@@ -64,8 +63,8 @@ class Quantizer {
 
  private:
   void piece(const Affine& sum, const Affine& piece, const Affine& block, int64_t blocks, bool ends_row) {
-    const int64_t columns = blocks * g.layout.kk;
-    const Affine first = block * g.layout.kk;
+    const int64_t columns = blocks * g.shape.block_k;
+    const Affine first = block * g.shape.block_k;
     const Lanes lanes = open_lanes(columns, ends_row);
     if (g.p.quantizes_rows())
       sum_integers(lanes, first, columns, sum, piece);
@@ -76,8 +75,8 @@ class Quantizer {
 
   // --- lanes
   Lanes open_lanes(int64_t columns, bool ends_row) {
-    if (columns % vector_columns != 0 && !ends_row) return {g.loops.mr, 1, 0};
-    return {1, vector_columns, Affine::of(b.for_loop(LoopKind::serial, "r", 0, g.loops.mr))};
+    if (columns % g.copy_columns != 0 && !ends_row) return {g.prepared_rows(), 1, 0};
+    return {1, g.copy_columns, Affine::of(b.for_loop(LoopKind::serial, "r", 0, g.prepared_rows()))};
   }
   void close_lanes(const Lanes& lanes) {
     if (lanes.cols > 1) b.end();
@@ -116,7 +115,7 @@ class Quantizer {
 
   Value load_staged(const Lanes& lanes, const Affine& first) {
     const Value x = tile("x", Type::f32, lanes);
-    b.load(x, rows_.staged, at(lanes, lanes.row, first));
+    b.load(x, rows_.staged, at(lanes, rows_.staged_row + lanes.row, first));
     return x;
   }
   static std::vector<Slice> at(const Lanes& lanes, const Affine& row, const Affine& first) {
@@ -239,7 +238,7 @@ class Quantizer {
     if (!g.needs_activation_sums()) return;
     Value v = row_sum;
     if (g.p.zp != ZeroDomain::integer)
-      v = make(Op::mul, "z_sum", Type::i32, lanes, row_sum, integer("minus_z", -g.p.zero));
+      v = make(Op::mul, "z_sum", Type::i32, lanes, row_sum, integer("minus_z", -g.zero_of_sums()));
     store_column(lanes, isum_, piece, v);
   }
 

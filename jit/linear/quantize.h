@@ -9,9 +9,11 @@
 
 namespace tilejit {
 
-/// Where a register tile of rows lies: `row` in the workspace buffers, 0 in `staged`, whose columns end in 15 zeros.
+/// Where the rows lie that are made together: in the workspace buffers, and in `staged`, whose columns end in copy_columns - 1
+/// zeros.
 struct StagedRows {
   ir::Affine row;
+  ir::Affine staged_row;
   ir::BufferId staged;
   ir::BufferId ap;
   ir::BufferId asum;  // f32 sums of chunks, when there is a c

@@ -22,7 +22,9 @@ Tile::Tile(const Geometry& geometry, ir::Builder& builder) : g(geometry), b(buil
   if (g.has_c()) asum_ = b.buffer("asum", Space::workspace, Type::f32, {g.rows(), g.sums});
   if (g.needs_activation_sums()) isum_ = b.buffer("isum", Space::workspace, Type::i32, {g.rows(), g.pieces});
   if (g.p.dot == Dot::i8x2) ascale_ = b.buffer("ascale", Space::workspace, Type::f32, {g.rows(), g.pieces});
-  w_ = b.buffer("w", Space::global, g.p.weight_type(), {g.shape.panels, g.shape.blocks, g.shape.panel, g.layout.kk});
+  std::vector<Extent> words = {g.shape.panels, g.shape.blocks, g.shape.panel, g.layout.kk};
+  if (g.is_matrix()) words.insert(words.begin() + 2, g.shape.lanes);
+  w_ = b.buffer("w", Space::global, g.p.weight_type(), std::move(words));
   if (g.p.has_scales()) scale_ = channel("s", g.p.s, per_group, Type::f32);
   if (g.p.zp == ZeroDomain::integer) zero_ = channel("z", Type::u8, per_group, Type::i32);
   if (g.has_c()) offset_ = channel("c", g.p.s, per_group, Type::f32);
@@ -34,7 +36,8 @@ Tile::Tile(const Geometry& geometry, ir::Builder& builder) : g(geometry), b(buil
   if (g.p.dot == Dot::i8x2) row_scale_ = b.tile("a_scale", column);
   if (g.p.has_integer_dot()) {
     sum_ = b.tile("sum", {Type::f32, {mr, nr, 1}});
-    if (g.p.zp == ZeroDomain::integer) product_ = b.tile("z_sum", {Type::i32, {mr, nr, 1}});
+    if (g.needs_activation_sums() && g.p.zp == ZeroDomain::integer)
+      product_ = b.tile("z_sum", {Type::i32, {mr, nr, 1}});
   }
   for (int s = 0; s < g.layout.streams; ++s) streams_.push_back(stream_registers(static_cast<size_t>(s)));
 }
@@ -52,7 +55,7 @@ Stream Tile::stream_registers(size_t stream) {
   const TileType sums{Type::f32, shape};
   const std::string suffix = stream > 0 ? std::to_string(stream) : "";
   Stream r;
-  r.packed = b.tile("q" + suffix, {g.p.weight_type(), {1, g.loops.nr, g.layout.kk}});
+  r.packed = b.tile("q" + suffix, {g.p.weight_type(), {g.shape.lanes, g.loops.nr, g.layout.kk}});
   if (zero_.buffer != BufferId::none)
     r.zero = stream > 0 ? b.tile("z_used" + suffix, {Type::i32, {1, g.loops.nr, 1}}) : zero_.used;
   for (int d = 0; d < g.digits; ++d) r.parts.push_back(b.tile((d == 0 ? "part" : "high") + suffix, {g.part, shape}));
@@ -119,9 +122,49 @@ void Tile::load_zeros(const Affine& scale) {
 }
 
 void Tile::load_packed(const Affine& block) {
+  std::vector<Value> own;
+  for (const Stream& r : streams_) own.push_back(r.packed);
+  load_packed(own, block);
+}
+
+void Tile::load_packed(const std::vector<Value>& into, const Affine& block) {
+  for (size_t s = 0; s < streams_.size(); ++s) {
+    std::vector<Slice> word = {
+        {at.panel + static_cast<int64_t>(s)}, {block}, {at.column, g.loops.nr}, {0, g.layout.kk}};
+    if (g.is_matrix()) word.insert(word.begin() + 2, {0, g.shape.lanes});
+    b.load(into[s], w_, std::move(word));
+  }
+}
+
+std::vector<Value> Tile::new_packed() {
+  std::vector<Value> packed;
   for (size_t s = 0; s < streams_.size(); ++s)
-    b.load(streams_[s].packed, w_,
-           {{at.panel + static_cast<int64_t>(s)}, {block}, {at.column, g.loops.nr}, {0, g.layout.kk}});
+    packed.push_back(b.tile("q", {g.p.weight_type(), {g.shape.lanes, g.loops.nr, g.layout.kk}}));
+  return packed;
+}
+
+void Tile::use_packed(const std::vector<Value>& packed) {
+  for (size_t s = 0; s < streams_.size(); ++s) streams_[s].packed = packed[s];
+}
+
+ChunkValues Tile::new_chunk() {
+  ChunkValues values;
+  const ir::Shape shape{1, g.loops.nr, 1};
+  for (size_t s = 0; s < streams_.size(); ++s) {
+    if (zero_.buffer != BufferId::none) values.zeros.push_back(b.tile("z_stored", {Type::u8, shape}));
+    if (scale_.buffer != BufferId::none) values.scales.push_back(b.tile("s_stored", {g.p.s, shape}));
+  }
+  return values;
+}
+
+void Tile::load_chunk(const ChunkValues& into, const Affine& scale) {
+  for (size_t s = 0; s < into.zeros.size(); ++s) b.load(into.zeros[s], zero_.buffer, scale_at(s, scale));
+  for (size_t s = 0; s < into.scales.size(); ++s) b.load(into.scales[s], scale_.buffer, scale_at(s, scale));
+}
+
+void Tile::use_chunk(const ChunkValues& values) {
+  for (size_t s = 0; s < values.zeros.size(); ++s) b.elementwise(Op::convert, streams_[s].zero, values.zeros[s]);
+  scales_ = values.scales;
 }
 
 void Tile::prefetch(const Affine& block, int64_t words) {
@@ -148,17 +191,17 @@ void Tile::load_x(const Affine& block, Step step) {
 Value Tile::unpack(const Stream& stream, Step step) {
   if (g.needs_no_unpacking()) return stream.packed;
   const int lane = step.t * (g.layout.kk / g.shape.pair);
-  const bool subtracts = !g.p.has_integer_dot() && g.p.has_scales();
-  if (g.p.weight_type() == Type::f16)
+  if (g.p.weight_type() == Type::f16 && !g.is_matrix())
     b.elementwise(Op::convert, u_, stream.packed);
-  else if (subtracts && zero_.buffer != BufferId::none)
+  else if (g.unpacking_subtracts() && zero_.buffer != BufferId::none)
     b.unpack_zero(u_, stream.packed, stream.zero, step.j, lane);
   else
-    b.unpack(u_, stream.packed, step.j, lane, subtracts ? g.p.zero : 0);
+    b.unpack(u_, stream.packed, step.j, lane, g.unpacked_zero());
   return u_;
 }
 
 void Tile::dot(const Stream& stream, Value u) {
+  if (g.is_matrix()) return b.mma(g.numerics(), stream.parts[0], x_[0], u, stream.parts[0]);
   const Op op = g.p.has_integer_dot() ? Op::dot_i8 : g.p.dot == Dot::bf16 ? Op::dot_bf16 : Op::fma;
   for (size_t d = 0; d < stream.parts.size(); ++d) b.elementwise(op, stream.parts[d], x_[d], u, stream.parts[d]);
 }
@@ -176,11 +219,17 @@ void Tile::scale_parts(const Affine& scale, const Affine& piece) {
 void Tile::scale_stream(size_t stream, const Affine& scale) {
   const Stream& r = streams_[stream];
   const Value sum = g.p.has_integer_dot() ? integer_sum(r) : r.parts[0];
-  load_channel(scale_, scale_at(stream, scale));
-  if (g.adds_chunks())
-    b.elementwise(Op::fma, r.acc, sum, scale_.used, r.acc);
+  Value used = scale_.used;
+  if (scales_.empty())
+    load_channel(scale_, scale_at(stream, scale));
+  else if (scale_.used == scale_.stored)
+    used = scales_[stream];
   else
-    b.elementwise(Op::mul, r.acc, sum, scale_.used);
+    b.elementwise(Op::convert, used, scales_[stream]);
+  if (g.adds_chunks())
+    b.elementwise(Op::fma, r.acc, sum, used, r.acc);
+  else
+    b.elementwise(Op::mul, r.acc, sum, used);
 }
 
 Value Tile::integer_sum(const Stream& stream) {

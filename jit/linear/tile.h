@@ -40,6 +40,11 @@ struct Stream {
   ir::Value total = ir::Value::none;
 };
 
+/// What a chunk of matrix steps takes from memory beside its words, one register for each stream, as stored.
+struct ChunkValues {
+  std::vector<ir::Value> zeros, scales;
+};
+
 class Tile {
  public:
   Tile(const Geometry& geometry, ir::Builder& builder);
@@ -57,10 +62,20 @@ class Tile {
   /// The sums of a piece, before its first dot step.
   void start_parts(const ir::Affine& piece);
   void load_packed(const ir::Affine& block);
+  /// Registers beside those of the streams, filled ahead of their use and then put in the streams' place.
+  std::vector<ir::Value> new_packed();
+  void load_packed(const std::vector<ir::Value>& into, const ir::Affine& block);
+  void use_packed(const std::vector<ir::Value>& packed);
+  ChunkValues new_chunk();
+  void load_chunk(const ChunkValues& into, const ir::Affine& scale);
+  void use_chunk(const ChunkValues& values);
   /// Asks for `words` words that come `prefetch` bytes behind `block` in each stream; each register tile for its share of
   /// their cache lines.
   void prefetch(const ir::Affine& block, int64_t words);
   void load_x(const ir::Affine& block, Step step);
+  /// The activations of a dot step, of the lowest digit.
+  ir::Value x() const { return x_[0]; }
+  ir::BufferId activations() const { return ap_; }
   /// The weights of a dot step, u - z (u for integer dots), exact; the register that holds them.
   ir::Value unpack(const Stream& stream, Step step);
   ir::Value unpacked() const { return u_; }
@@ -84,6 +99,8 @@ class Tile {
   ir::Builder& b;
   ir::BufferId ap_, asum_ = ir::BufferId::none, isum_ = ir::BufferId::none, ascale_ = ir::BufferId::none, w_;
   Channel scale_, zero_, offset_;
+  std::vector<ir::Value>
+      scales_;  // of the chunk that is used, one for each stream; empty: they are loaded when they are used
   std::vector<ir::Value> x_;  // by digit
   ir::Value u_ = ir::Value::none, sum_ = ir::Value::none, row_sum_ = ir::Value::none, row_isum_ = ir::Value::none,
             row_scale_ = ir::Value::none, product_ = ir::Value::none;

@@ -1,7 +1,10 @@
 #include "targets/ref/ref_target.h"
 
 #include <algorithm>
+#include <numeric>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "ir/interpret.h"
 
@@ -18,11 +21,14 @@ Result<void> run_task(const ir::Kernel& kernel, size_t task_loops, const BufferA
                      .bytes = buffer.bytes_at(m, arg.row_stride_bytes),
                      .row_stride = arg.row_stride_bytes * 8 / bits_of(buffer.type)});
   }
-  return ir::interpret_task(kernel, views, m, {task, task_loops});
+  // Each task has its waves in another order.
+  const uint64_t order = std::accumulate(task, task + task_loops, uint64_t{0});
+  return ir::interpret_task(kernel, views, m, {task, task_loops}, {.wave_order = order});
 }
 
 class RefTarget final : public Target {
  public:
+  explicit RefTarget(TargetFacts facts) : facts_(std::move(facts)) {}
   const TargetFacts& facts() const override { return facts_; }
   Result<void> can_execute() const override { return {}; }
 
@@ -40,14 +46,43 @@ class RefTarget final : public Target {
   }
 
  private:
-  const TargetFacts facts_{.name = "ref", .lanes = 1, .has_dot_bf16 = true, .any_tile = true, .identity = "ref"};
+  const TargetFacts facts_;
 };
+
+TargetFacts ref_facts(std::string name) {
+  TargetFacts facts;
+  facts.name = facts.identity = std::move(name);
+  facts.lanes = 1;
+  facts.has_dot_bf16 = true;
+  facts.any_tile = true;
+  return facts;
+}
+
+TargetFacts matrix_facts(const MatrixFamily& family) {
+  TargetFacts facts = ref_facts("ref_" + std::string(family.name));
+  facts.registers = 256;
+  facts.wave_lanes = family.wave;
+  facts.shared_bytes = 64 << 10;
+  facts.prefers_dot_mma = true;
+  facts.matrix = matrix_steps(family);
+  return facts;
+}
 
 }  // namespace
 
 const Target& ref_target() {
-  static const RefTarget target;
+  static const RefTarget target(ref_facts("ref"));
   return target;
+}
+
+std::span<const std::unique_ptr<Target>> ref_matrix_targets() {
+  static const std::vector<std::unique_ptr<Target>> targets = [] {
+    std::vector<std::unique_ptr<Target>> list;
+    for (const MatrixFamily& family : matrix_families())
+      list.push_back(std::make_unique<RefTarget>(matrix_facts(family)));
+    return list;
+  }();
+  return targets;
 }
 
 }  // namespace tilejit

@@ -81,6 +81,7 @@ class Selector {
       case ir::Op::exp:
       case ir::Op::erf:
       case ir::Op::tanh: return refuse(s_, instr, "a function; the expand_functions pass comes first");
+      case ir::Op::mma: return refuse(s_, instr, "matrix steps are for GPUs");
       case ir::Op::async_copy:
       case ir::Op::barrier:
       case ir::Op::wait: return refuse(s_, instr, "waves and shared memory are for GPUs");

@@ -165,6 +165,10 @@ Result<void> select_unpack(Selection& s, const ir::Instr& instr, std::span<const
   const ir::TileType& from = s.tile(instr.args[0]);
   const ir::TileType& to = s.tile(instr.dst);
   if (instr.lane_var != ir::Value::none) return refuse(s, instr, "the lane is a variable; unroll its loop");
+  if (from.shape.rows != 1) return refuse(s, instr, "lanes that share a column's k are for GPUs");
+  if (to.type == Type::f16 || to.type == Type::i8 || from.type == Type::f16 ||
+      (from.type == Type::bf16 && to.type == Type::bf16))
+    return refuse(s, instr, "weights of matrix steps; f32, bf16 pairs and bytes work");
   const TileLayout& layout = s.values.layout(instr.args[0]);
   const bool from_bytes = layout.column_bytes == 1 && to.type == Type::f32;
   if (layout.column_bytes != 4 && !from_bytes)

@@ -165,11 +165,24 @@ Device device_of(const std::string& name) {
   return device.ok() ? *device : Device::native;
 }
 
-/// The rows that implement the problem on the device of `machine`.
-std::vector<std::string> executing_rows(const Problem& problem) {
-  std::vector<std::string> names = {machine()};
+/// The rows of the interpreter with matrix steps, whose tasks are waves.
+std::vector<std::string> rows_of_waves() {
+  std::vector<std::string> names;
+  for (const std::string& name : target_names())
+    if (name.starts_with("ref_")) names.push_back(name);
+  return names;
+}
+
+/// The interpreter that defines the bits of a machine.
+std::string interpreter_of(const std::string& machine) { return machine.starts_with("ref_") ? machine : "ref"; }
+
+/// The rows that implement the problem on the device of `machine`. Integers are the same everywhere.
+std::vector<std::string> executing_rows(const Problem& problem, const std::string& machine) {
+  if (machine.starts_with("ref_")) return {problem.has_integer_dot() ? "ref" : machine};
+  std::vector<std::string> names = {machine};
   for (const std::string& name : target_names()) {
-    if (name != "ref" && can_implement(print_problem(problem), name, device_of(machine())).ok()) names.push_back(name);
+    if (!name.starts_with("ref") && can_implement(print_problem(problem), name, device_of(machine)).ok())
+      names.push_back(name);
   }
   return names;
 }
@@ -195,12 +208,12 @@ std::vector<std::byte> gather_rows(const std::vector<std::byte>& dense, int64_t 
 }
 
 /// Another m whose rows are those of `layer` in other places: no row's bits depend on where it is or on what is beside it.
-void expect_rows_are_independent(uint64_t seed, const RandomLayer& layer, const std::vector<std::byte>& expected,
-                                 Rng& rng) {
+void expect_rows_are_independent(uint64_t seed, const RandomLayer& layer, const std::string& machine,
+                                 const std::vector<std::byte>& expected, Rng& rng) {
   std::vector<int64_t> which(static_cast<size_t>(rng.between(1, 20)));
   for (int64_t& r : which) r = rng.between(0, layer.problem.m - 1);
   const RandomLayer other = test::with_rows(layer, which, rng);
-  const Variant variant = random_variant(other.problem, machine(), rng);
+  const Variant variant = random_variant(other.problem, machine, rng);
   SCOPED_TRACE("with rows moved from another m\n" + describe_case(seed, other, variant));
   const auto out = run_variant(other, variant, rng);
   ASSERT_TRUE(out.ok()) << out.error().message;
@@ -208,21 +221,22 @@ void expect_rows_are_independent(uint64_t seed, const RandomLayer& layer, const 
   expect_same_bits(other.problem, gather_rows(expected, row_bytes, which), *out);
 }
 
-void run_case(uint64_t seed) {
+void run_case(uint64_t seed, const std::string& machine) {
   Rng rng(seed);
-  const RandomLayer layer = test::random_layer(facts_of(machine()), rng);
-  const Variant first = random_variant(layer.problem, machine(), rng);
+  const RandomLayer layer = test::random_layer(facts_of(machine), rng);
+  const Variant first = random_variant(layer.problem, machine, rng);
   SCOPED_TRACE(describe_case(seed, layer, first));
   const auto expected = run_variant(layer, first, rng);
   ASSERT_TRUE(expected.ok()) << expected.error().message;
   // What float dots make of infinities may overflow on its way; integer dots turn such rows into NaN.
   if (layer.values == test::Values::finite || layer.problem.has_integer_dot()) expect_within_bound(layer, *expected);
   Variant interpreted = first;
-  interpreted.target = "ref";
+  interpreted.target = interpreter_of(machine);
   interpreted.device = Device::native;
   interpreted.mode = default_mode;
-  const Variant odd{.target = "ref", .schedule = test::random_schedule(layer.problem, facts_of("ref"), rng)};
-  const Variant other_row = random_variant(layer.problem, rng.pick(executing_rows(layer.problem)), rng);
+  const Variant odd{.target = interpreter_of(machine),
+                    .schedule = test::random_schedule(layer.problem, facts_of(interpreter_of(machine)), rng)};
+  const Variant other_row = random_variant(layer.problem, rng.pick(executing_rows(layer.problem, machine)), rng);
   for (const Variant& other : {interpreted, other_row, odd}) {
     if (testing::Test::HasFailure()) return;
     SCOPED_TRACE("against\n" + describe_case(seed, layer, other));
@@ -230,13 +244,21 @@ void run_case(uint64_t seed) {
     ASSERT_TRUE(out.ok()) << out.error().message;
     expect_same_bits(layer.problem, *expected, *out);
   }
-  if (!testing::Test::HasFailure()) expect_rows_are_independent(seed, layer, *expected, rng);
+  if (!testing::Test::HasFailure()) expect_rows_are_independent(seed, layer, machine, *expected, rng);
 }
 
 TEST(LinearRandom, MachineCodeInterpreterAndReferenceAgree) {
   const uint64_t first = test::first_seed();
   const auto cases = static_cast<uint64_t>(test::test_cases(device_of(machine()) == Device::native ? 500 : 300));
-  for (uint64_t seed = first; seed < first + cases && !HasFailure(); ++seed) run_case(seed);
+  for (uint64_t seed = first; seed < first + cases && !HasFailure(); ++seed) run_case(seed, machine());
+}
+
+/// Matrix steps: waves in adversarial orders, for every family's numerics and lanes.
+TEST(LinearRandom, WavesAndReferenceAgree) {
+  const uint64_t first = test::first_seed();
+  const auto cases = static_cast<uint64_t>(test::test_cases(300));
+  const std::vector<std::string> rows = rows_of_waves();
+  for (uint64_t seed = first; seed < first + cases && !HasFailure(); ++seed) run_case(seed, rows[seed % rows.size()]);
 }
 
 }  // namespace

@@ -50,8 +50,10 @@ std::string first_wrong_pass(ir::Kernel kernel, int64_t m, uint64_t seed) {
 }
 
 ir::Kernel kernel_of(uint64_t seed) {
-  return test::random_kernel(
-      seed, {.lanes16 = seed % 2 == 0, .bf16_dot = true, .instructions = 8 + static_cast<int>(seed % 40)});
+  return test::random_kernel(seed, {.lanes16 = seed % 2 == 0,
+                                    .bf16_dot = true,
+                                    .gpu = seed % 3 == 0,
+                                    .instructions = 8 + static_cast<int>(seed % 40)});
 }
 
 TEST(PassRandom, KeepsRandomKernels) {

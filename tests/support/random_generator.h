@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "ir/builder.h"
+#include "ir/mma.h"
 #include "tests/support/random_kernel.h"
 
 namespace tilejit::test {
@@ -79,6 +80,9 @@ class Generator {
   BufferId buffer(const std::string& name, Space space, Type type, std::vector<Extent> dims, bool may_stride = false);
   std::string named(const char* what, Type type) { return std::string(what) + "_" + std::string(to_string(type)); }
   Slice row_block() const { return {Affine::of(row_, rows_), rows_}; }
+  /// One row of the wave's own part of scratch memory.
+  Slice own(int64_t rows) { return {start_inside(rows, 1) + wave_ * rows, 1}; }
+  Affine task_and_wave() const { return Affine::of(task_, waves_) + wave_; }
   std::vector<Extent> with_task_dims(std::vector<Extent> dims) const;
   std::vector<Slice> with_task_slices(std::vector<Slice> slices) const;
 
@@ -111,6 +115,9 @@ class Generator {
   void function();
   void row_loop(int depth);
   void init_scratch();
+  void open_waves();
+  void exchange();
+  void matrix_step();
 
   std::mt19937_64 random_;
   RandomKernelOptions options_;
@@ -120,6 +127,10 @@ class Generator {
   Value task_ = Value::none;
   Value row_ = Value::none;  // index of the block of rows_ rows of m; none outside its loop
   bool row_is_task_ = false;
+  int64_t waves_ = 1;
+  int wave_loops_ = 0;
+  Affine wave_;  // the number of the wave
+  int exchanges_ = 0;
   Value acc_ = Value::none;  // f32 [R,C], written from the start and stored at the end of every block of rows
   std::vector<GeneratedLoop> loops_;
   std::vector<Value> pool_;  // registers that are surely written

@@ -68,13 +68,13 @@ BufferId Generator::buffer(const std::string& name, Space space, Type type, std:
 /// Outputs have a place of their own for each task.
 std::vector<Extent> Generator::with_task_dims(std::vector<Extent> dims) const {
   if (row_is_task_) dims.insert(dims.begin(), Extent::of_m(1, rows_));
-  dims.insert(dims.begin(), tasks_);
+  dims.insert(dims.begin(), tasks_ * waves_);
   return dims;
 }
 
 std::vector<Slice> Generator::with_task_slices(std::vector<Slice> slices) const {
   if (row_is_task_) slices.insert(slices.begin(), {Affine::of(row_), 1});
-  slices.insert(slices.begin(), {Affine::of(task_), 1});
+  slices.insert(slices.begin(), {task_and_wave(), 1});
   return slices;
 }
 
@@ -140,6 +140,7 @@ void Generator::statement(int depth) {
   if (chance(4)) return function();
   if (depth < most_depth && chance(12)) return loop(depth);
   if (depth < most_depth && row_ == Value::none && chance(15)) return row_loop(depth);
+  if (options_.gpu && chance(25)) return chance(50) ? exchange() : matrix_step();
   switch (pick(0, 20)) {
     case 0: return fill();
     case 1: return load_row();
@@ -163,7 +164,7 @@ void Generator::statement(int depth) {
     case 19: return dot_i8();
     case 20:
       if (chance(50)) return tail_loop();
-      return b_.prefetch(scratch_, {inside(scratch_rows, 1), {0, cols_}}, chance(50) ? 1 : 2);
+      return b_.prefetch(scratch_, {own(scratch_rows), {0, cols_}}, chance(50) ? 1 : 2);
   }
 }
 
@@ -171,22 +172,35 @@ void Generator::statements(int count, int depth) {
   for (int i = 0; i < count; ++i) statement(depth);
 }
 
+/// A row of waves, or a grid of them.
+void Generator::open_waves() {
+  if (!options_.gpu || chance(25)) return;
+  waves_ = pick(1, 4);
+  const bool grid = chance(40);
+  for (const int64_t count : grid ? std::vector<int64_t>{pick(1, 3), waves_} : std::vector<int64_t>{waves_}) {
+    const Value w = b_.for_loop(LoopKind::waves, "w", 0, count);
+    wave_ = wave_ * count + Affine::of(w);
+    loops_.push_back({w, count - 1, false});
+    if (++wave_loops_ == 2) waves_ *= loops_[loops_.size() - 2].last + 1;
+  }
+}
+
 /// Every element of scratch memory is written before anything reads it.
 void Generator::init_scratch() {
-  scratch_ = b_.buffer("scratch", Space::scratch, Type::f32, {scratch_rows, cols_});
+  scratch_ = b_.buffer("scratch", Space::scratch, Type::f32, {waves_ * scratch_rows, cols_});
   const TileType row{Type::f32, {1, cols_, 1}};
   const Value zero = record(fresh("init", row), row);
   b_.fill(zero, std::bit_cast<uint32_t>(0.5f));
   const Value i = b_.for_loop(LoopKind::serial, "i", 0, scratch_rows);
-  b_.store(scratch_, {{Affine::of(i), 1}, {0, cols_}}, zero);
+  b_.store(scratch_, {{wave_ * scratch_rows + Affine::of(i), 1}, {0, cols_}}, zero);
   b_.end();
   keep(zero);
   if (!options_.bf16_dot) return;
-  panel_ = b_.buffer("panel", Space::scratch, Type::bf16, {blocks, cols_, 2});
+  panel_ = b_.buffer("panel", Space::scratch, Type::bf16, {waves_ * blocks, cols_, 2});
   const Value k = b_.for_loop(LoopKind::serial, "k", 0, blocks);
   loops_.push_back({k, blocks - 1, false});
   const Value u = unpacked({Type::bf16, {1, cols_, 2}});
-  b_.store(panel_, {{Affine::of(k), 1}, {0, cols_}, {0, 2}}, u);
+  b_.store(panel_, {{wave_ * blocks + Affine::of(k), 1}, {0, cols_}, {0, 2}}, u);
   loops_.pop_back();
   b_.end();
 }
@@ -204,6 +218,7 @@ Kernel Generator::run() {
     hi.divisor = rows_;
     row_ = b_.for_loop(LoopKind::tasks, "r", 0, hi);
   }
+  open_waves();
   init_scratch();
   for (Type type : {Type::f32, Type::i32}) {
     const TileType tile{type, {rows_, cols_, 1}};
@@ -217,6 +232,7 @@ Kernel Generator::run() {
   for (int i = 0; i < 3; ++i) store_out();
   if (row_is_task_) store_tile(acc_);
   for (int i = 0; i < 3; ++i) store_side();
+  for (int i = 0; i < wave_loops_; ++i) b_.end();
   if (row_is_task_) b_.end();
   b_.end();
   return b_.take();

@@ -15,6 +15,8 @@ struct RandomKernelOptions {
   bool lanes16 = true;
   /// dot_bf16, and unpack to bf16 [1,C,2].
   bool bf16_dot = true;
+  /// What GPUs run besides: waves, shared memory, matrix steps, and unpacking for them.
+  bool gpu = false;
   /// About how many instructions stand in the body, loops and stores not counted.
   int instructions = 24;
 };

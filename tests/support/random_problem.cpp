@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "ir/check.h"
+#include "jit/matrix_schedule.h"
 
 namespace tilejit::test {
 namespace {
@@ -46,6 +47,7 @@ void draw_dot(Problem& p, Rng& rng) {
     dots.push_back(Dot::i8);
   } else {
     dots.push_back(Dot::fma);
+    if (p.a != Type::f32) dots.push_back(Dot::mma);
     if (p.a == Type::bf16) dots.push_back(Dot::bf16);
     if (p.has_scales()) dots.push_back(Dot::i8x2);
   }
@@ -83,7 +85,27 @@ Problem draw_problem(Rng& rng) {
   return p;
 }
 
+/// Waves of matrix steps.
+Schedule draw_matrix_schedule(const Problem& p, const MatrixStep& step, Rng& rng) {
+  Schedule s;
+  s.layout.kl = step.lanes;
+  s.layout.kt = step.k_of_lane();
+  s.layout.kk = s.layout.kt * rng.pick({1, 2, 4, 8, 16});
+  s.layout.streams = rng.pick({1, 1, 2}) * (p.has(Epilogue::swiglu) ? 2 : 1);
+  s.loops.mr = step.rows * rng.pick({1, 1, 2, 3});
+  s.loops.nr = step.cols * rng.pick({1, 1, 2});
+  s.loops.wm = rng.pick({1, 1, 2, 3});
+  s.loops.wn = rng.pick({1, 1, 2, 4});
+  s.layout.panel = s.loops.nr * s.loops.wn * rng.pick({1, 1, 2});
+  s.loops.kc = s.layout.kk * s.layout.kl * static_cast<int>(rng.between(1, 4));
+  s.loops.stages = rng.pick({1, 2, 2});
+  if (p.ks > 1 && rng.one_in(3)) s.loops.split = 1;
+  return s;
+}
+
 Schedule draw_schedule(const Problem& p, const TargetFacts& target, Rng& rng) {
+  if (const MatrixStep* step = matrix_step_of(p, target); step != nullptr && (p.dot == Dot::mma || !rng.one_in(4)))
+    return draw_matrix_schedule(p, *step, rng);
   Schedule s;
   const int unit = target.any_tile ? 1 : target.lanes;
   const int columns = static_cast<int>(rng.between(1, 8));

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <bit>
 
@@ -248,7 +250,7 @@ void Generator::dot() {
     w = unpacked(weights);
   } else {
     w = fresh("wp", weights);
-    b_.load(w, panel_, {inside(blocks, 1), {0, cols_}, {0, 2}});
+    b_.load(w, panel_, {own(blocks), {0, cols_}, {0, 2}});
   }
   const TileType tile{Type::f32, {rows_, cols_, 1}};
   const Value acc = accumulator(tile);
@@ -260,16 +262,16 @@ void Generator::dot() {
 void Generator::panel() {
   if (!options_.bf16_dot) return scratch();
   const Value u = unpacked({Type::bf16, {1, cols_, 2}});
-  b_.store(panel_, {inside(blocks, 1), {0, cols_}, {0, 2}}, u);
+  b_.store(panel_, {own(blocks), {0, cols_}, {0, 2}}, u);
 }
 
 void Generator::scratch() {
   const TileType tile{Type::f32, {1, cols_, 1}};
   if (chance(50))
     for (Value v : pool_)
-      if (type_of(v) == tile && chance(50)) return b_.store(scratch_, {inside(scratch_rows, 1), {0, cols_}}, v);
+      if (type_of(v) == tile && chance(50)) return b_.store(scratch_, {own(scratch_rows), {0, cols_}}, v);
   const Value v = result(tile);
-  b_.load(v, scratch_, {inside(scratch_rows, 1), {0, cols_}});
+  b_.load(v, scratch_, {own(scratch_rows), {0, cols_}});
   keep(v);
 }
 
@@ -290,15 +292,15 @@ void Generator::store_side() {
 /// A tile [R,C] to the rows of m: clipped where rows or columns end early, or to a padded output.
 void Generator::store_tile(Value v) {
   const Type type = type_of(v).type;
-  const Slice columns{Affine::of(task_, cols_), cols_};
+  const Slice columns{task_and_wave() * cols_, cols_};
   if (chance(70)) {
     const int64_t missing = pick(0, cols_ - 1);
     const BufferId out =
-        buffer(named("out", type), Space::global, type, {Extent::of_m(), tasks_ * cols_ - missing}, true);
+        buffer(named("out", type), Space::global, type, {Extent::of_m(), tasks_ * waves_ * cols_ - missing}, true);
     return b_.store(out, {row_block(), columns}, v, true);
   }
   const BufferId out =
-      buffer(named("padded", type), Space::workspace, type, {Extent::of_m(rows_, rows_), tasks_ * cols_});
+      buffer(named("padded", type), Space::workspace, type, {Extent::of_m(rows_, rows_), tasks_ * waves_ * cols_});
   b_.store(out, {row_block(), columns}, v);
 }
 
@@ -307,6 +309,63 @@ void Generator::store_out() {
   const TileType tile{pick({Type::f32, Type::bf16, Type::f16, Type::i32}), {rows_, cols_, 1}};
   for (Value v : pool_)
     if (type_of(v) == tile && chance(70)) return store_tile(v);
+}
+
+/// Every wave writes its row of a shared buffer, by a store or a copy from memory, and reads that of another one. The first
+/// barrier lets the others finish what they read before, as in an earlier iteration.
+void Generator::exchange() {
+  if (wave_loops_ == 0) return fill();
+  const TileType tile{Type::f32, {1, cols_, 1}};
+  const BufferId shared = b_.buffer("shared" + std::to_string(exchanges_++), Space::shared, Type::f32, {waves_, cols_});
+  const std::vector<Slice> mine = {{wave_, 1}, {0, cols_}};
+  Value stored = pool_tile(Type::f32);
+  const bool copies = stored == Value::none || type_of(stored) != tile || chance(30);
+  b_.barrier();
+  if (copies) {
+    const BufferId in = buffer("in_f32", Space::global, Type::f32, {in_rows, in_tiles * cols_}, true);
+    b_.async_copy(shared, mine, in, {inside(in_rows, 1), inside(in_tiles * cols_, cols_)});
+    b_.wait(0);
+  } else {
+    b_.store(shared, mine, stored);
+  }
+  b_.barrier();
+  const Value v = result(tile);
+  b_.load(v, shared, {{wave_ * -1 + (waves_ - 1), 1}, {0, cols_}});
+  keep(v);
+}
+
+/// Weights of a matrix step, unpacked from one or more rows of lanes.
+void Generator::matrix_step() {
+  if (row_ == Value::none) return dequantize();
+  const auto number = static_cast<int>(pick(0, std::ssize(ir::mma_rows()) - 1));
+  const ir::MmaRow& numerics = ir::mma_rows()[static_cast<size_t>(number)];
+  const auto lanes = static_cast<int32_t>(int64_t{1} << pick(0, 1));
+  const Type from = chance(60) ? Type::u4 : numerics.input == Type::i8 || chance(50) ? Type::u8 : numerics.input;
+  const int32_t steps = from == Type::u4 ? 2 : static_cast<int32_t>(pick(1, 2));
+  const TileType packed{from, {lanes, cols_, 8 * steps / lanes}};
+  const BufferId w = buffer(named("wm", from) + fmt::format("_{}_{}", lanes, steps), Space::global, from,
+                            {tasks_, lanes, cols_, packed.shape.depth});
+  const Value q = fresh("qm", packed);
+  b_.load(q, w, {{Affine::of(task_), 1}, {0, lanes}, {0, cols_}, {0, packed.shape.depth}});
+  const Value u = fresh("um", {numerics.input, {1, cols_, 8}});
+  const auto lane = static_cast<int32_t>(pick(0, steps - 1));
+  const int64_t zero = from == Type::u4 ? pick(0, 16) : from == Type::u8 ? 128 : 0;
+  if (from == Type::u4 && chance(40)) {
+    const Value zeros = fresh("zm", {Type::i32, {1, 1, 1}});
+    b_.fill(zeros, zero);
+    b_.unpack_zero(u, q, zeros, Value::none, lane);
+  } else {
+    b_.unpack(u, q, Value::none, lane, zero);
+  }
+  const BufferId act =
+      buffer(named("am", numerics.input), Space::global, numerics.input, {Extent::of_m(), activations}, true);
+  const Value x = fresh("xm", {numerics.input, {rows_, 1, 8}});
+  b_.load(x, act, {row_block(), inside(activations, 8)}, true);
+  const TileType tile{numerics.sum, {rows_, cols_, 1}};
+  const Value acc = accumulator(tile);
+  const Value v = chance(60) ? acc : result(tile);
+  b_.mma(number, v, x, u, acc);
+  keep(v);
 }
 
 void Generator::function() {

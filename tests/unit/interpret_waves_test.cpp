@@ -56,6 +56,41 @@ TEST(InterpretWaves, AnyOrderGivesTheSameResult) {
   }
 }
 
+/// Each wave of a grid hands its number to the wave opposite.
+TEST(InterpretWaves, AGridIsNumberedRowByRow) {
+  const Kernel kernel = legal_kernel(R"(kernel t(%a: global f32[2,3], %out: global f32[2,3]) {
+    shared %s: f32[2,3]
+    for tasks %t = 0..1 {
+      for waves %y = 0..2 {
+        for waves %x = 0..3 {
+          %v = load %a[%y, %x] : f32[1,1]
+          store %s[%y, %x], %v
+          barrier
+          %v = load %s[1-%y, 2-%x] : f32[1,1]
+          store %out[%y, %x], %v
+        }
+      }
+    }
+  })");
+  std::vector<float> a{1, 2, 3, 4, 5, 6}, out(6);
+  for (uint64_t order = 0; order < 20; ++order) {
+    run_kernel(kernel, {view(a), view(out)}, 1, {.wave_order = order});
+    EXPECT_EQ(out, (std::vector<float>{6, 5, 4, 3, 2, 1})) << "order " << order;
+  }
+  const Kernel race = legal_kernel(R"(kernel t() {
+    shared %s: f32[2,3]
+    for tasks %t = 0..1 {
+      for waves %y = 0..2 {
+        for waves %x = 0..3 {
+          %v = fill 1 : f32[1,1]
+          store %s[0, %x], %v
+        }
+      }
+    }
+  })");
+  expect_error(race, {}, "is a race: wave");
+}
+
 TEST(InterpretWaves, AMissingBarrierIsARace) {
   const Kernel kernel = legal_kernel(R"(kernel t(%out: global f32[2]) {
     shared %s: f32[2]

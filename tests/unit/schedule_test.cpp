@@ -27,7 +27,7 @@ TEST(Schedule, TextIsAFixedPoint) {
 
 TEST(Schedule, BadTextIsInvalid) {
   const std::vector<std::pair<std::string, std::string>> rows = {{"mr", "'mr' is not key=value"},
-                                                                 {"mr=0", "mr=0 is not an integer from 1 to 32"},
+                                                                 {"mr=0", "mr=0 is not an integer from 1 to 256"},
                                                                  {"foo=1", "the key 'foo' is unknown"},
                                                                  {"expand=up", "expand=up may be inplace"},
                                                                  {"rows=4", "rows=4 is not a range"},

@@ -55,7 +55,7 @@ TEST(Verify, TypesAndShapes) {
       {"%x = fill 0 : bf16[1,16]", 2, "`%x = fill 0 : bf16[1,16]`: fill makes f32 or i32, not bf16"},
       {"%x = fill 4294967296 : i32[1,16]", 2, "4294967296 does not fit i32"},
       {"%x = fill 0 : f32[0,16]", 2, "a tile's extents are positive, f32[0,16] is not"},
-      {"%x = fill 0 : f32[1,16,2]", 2, "a depth of 2 f32 is 64 bits, more than 32"},
+      {"%x = fill 0 : f32[1,16,17]", 2, "a depth of 17 f32 is 544 bits, more than 512"},
       {"%x = fill 0 : f32[1024,1025]", 2, "a tile has at most 1048576 elements"},
       {"%x = fill 0 : f32[1,16]\n%y = add %x : f32[1,16]", 3, "add takes 2 operands, 1 are given"},
       {"%x = fill 0 : f32[1,16]\n%y = convert %x, %x : bf16[1,16]", 3, "convert takes 1 operands, 2 are given"},
@@ -89,25 +89,31 @@ TEST(Verify, Unpack) {
        "lane 0..8 lies outside"},
       {q + "%c = load_index %i[0]\n%u = unpack %x lane %c zero 8 : f32[1,16]", 4, "the lane %c is not a loop variable"},
       {q + "%u = unpack %x lane m zero 8 : f32[1,16]", 3, "the lane m is not a loop variable"},
-      {q + "%u = unpack %x lane 0 zero 8 : bf16[1,16]", 3,
-       "unpack makes f32[1,C], bf16[1,C,2] or u8[1,C,4], not bf16[1,16]"},
+      {q + "%u = unpack %x lane 0 zero 0 : u8[1,16,8]", 3,
+       "unpack makes f32[1,C], bf16, f16 or i8[1,C,K] or u8[1,C,4], not u8[1,16,8]"},
       {q + "%u = unpack %x lane 0 zero 8 : i32[1,16]", 3,
-       "unpack makes f32[1,C], bf16[1,C,2] or u8[1,C,4], not i32[1,16]"},
+       "unpack makes f32[1,C], bf16, f16 or i8[1,C,K] or u8[1,C,4], not i32[1,16]"},
+      {q + "%u = unpack %x lane 0 zero 129 : i8[1,16,2]", 3, "zero 129 lies outside -112..128"},
+      {q + "%u = unpack %x lane 0 zero 2049 : f16[1,16,4]", 3, "zero 2049 lies outside -2033..2048"},
+      {"%x = load %h[0, 0:16, 0:4] : u8[1,16,4]\n%z = fill 0 : i32[1,16]\n%u = unpack_zero %x, %z lane 0 : i8[1,16,4]",
+       4, "i8 cannot hold u8 - z"},
+      {"%x = load %q[0:2, 0:16, 0:8] : u4[2,16,8]\n%u = unpack %x lane 4 zero 8 : bf16[1,16,4]", 3,
+       "lane 4..4 lies outside the 4 lanes of bf16[1,16,4] in u4[2,16,8]"},
       {q + "%u = unpack %x lane 0 zero 8 : f32[1,8]", 3, "16 packed columns do not make 8 columns"},
-      {q + "%u = unpack %x lane 0 zero 8 : f32[2,16]", 3, "one row"},
+      {q + "%u = unpack %x lane 0 zero 8 : f32[2,16]", 3, "an unpacked tile has one row"},
       {q + "%u = unpack %x lane 0 zero 257 : bf16[1,16,2]", 3, "zero 257 lies outside -241..256"},
       {q + "%u = unpack %x lane 0 zero 8 : u8[1,16,4]", 3, "zero 8: unpack from u4 to u8 subtracts nothing"},
       {"%x = fill 0 : i32[1,16]\n%u = unpack %x lane 0 zero 8 : f32[1,16]", 3,
-       "unpack takes u4 or u8 (unpack to f32 also bf16), not i32"},
+       "unpack takes u4 or u8 (unpack also bf16 to bf16 or f32, and f16 to f16), not i32"},
       {"%x = load %q[0, 0:16, 0:6] : u4[1,16,6]\n%u = unpack %x lane 0 zero 8 : bf16[1,16,2]\n"
        "%y = load %h[0, 0:16, 0:3] : u8[1,16,3]\n%v = unpack %y lane 0 zero 8 : bf16[1,16,2]",
-       5, "a depth of 2 does not divide the packed depth 3"},
+       5, "a depth of 2 in each of 1 rows does not divide the packed depth 3"},
       {q + "%z = fill 0 : f32[1,16]\n%u = unpack_zero %x, %z lane 0 : f32[1,16]", 4,
        "the zeros are f32[1,16], the op takes i32[1,16]"},
       {q + "%z = fill 0 : i32[1,8]\n%u = unpack_zero %x, %z lane 0 : f32[1,16]", 4, "the zeros are i32[1,8]"},
       {"%x = load %q[0, 0:16, 0:8] : u4[1,16,8]\n%y = load %q[0:2, 0:16, 0:8] : u4[2,16,8]\n"
        "%u = unpack %y lane 0 zero 0 : f32[1,16]",
-       4, "one row"},
+       4, "2 packed rows do not divide the depth 1"},
       {"%x = load %h[0, 0:16, 0:4] : u8[1,16,4]\n%y = load %q[0, 0:16, 0:8] : u4[1,16,8]\n"
        "%u = unpack %x lane 3 zero 8 : f32[1,16]\n%u = unpack %x lane 4 zero 8 : f32[1,16]",
        5, "lane 4..4 lies outside the 4 lanes"},
@@ -124,6 +130,34 @@ TEST(Verify, Dot) {
       {tiles + "%c = fill 0 : f32[1,16]\n%acc = dot_bf16 %x, %w, %c : f32[4,16]", 6,
        "operand 3 is f32[1,16], the op takes f32[4,16]"},
       {tiles + "%c = dot_bf16 %x, %w, %acc : i32[4,16]", 5, "the result is i32[4,16], the op takes f32[4,16]"},
+  });
+}
+
+TEST(Verify, MatrixSteps) {
+  const std::string tiles =
+      "%x = load %b[0:4, 0:8] : bf16[4,1,8]\n%w = load %b[0:2, 0:8] : bf16[1,2,8]\n%acc = fill 0 : f32[4,2]\n";
+  expect_legal({tiles + "%acc = mma.cdna3_bf16 %x, %w, %acc : f32[4,2]"});
+  expect_each({
+      {tiles + "%acc = mma.cdna3_bf16 %x, %x, %acc : f32[4,2]", 5,
+       "operand 2 is bf16[4,1,8], the op takes bf16[1,2,8]"},
+      {tiles + "%y = load %b[0:4, 0:4] : bf16[4,1,4]\n%v = load %b[0:2, 0:4] : bf16[1,2,4]\n"
+               "%acc = mma.cdna3_bf16 %y, %v, %acc : f32[4,2]",
+       7, "a depth of 4 is not a multiple of 8, the k of a step of cdna3_bf16"},
+      {tiles + "%n = fill 0 : f32[4,4]\n%acc = mma.cdna2_bf16 %x, %w, %n : f32[4,2]", 6,
+       "operand 3 is f32[4,4], the op takes f32[4,2]"},
+  });
+}
+
+TEST(Verify, AGridOfWavesIsTwoLoopsAlone) {
+  const auto grid = [](const std::string& before, const std::string& inside, const std::string& after) {
+    return "for tasks %t = 0..1 {\nfor waves %y = 0..2 {\n" + before + "for waves %x = 0..2 {\n" + inside + "}\n" +
+           after + "}\n}";
+  };
+  expect_legal({grid("", "barrier\n", "")});
+  expect_each({
+      {grid("barrier\n", "", ""), 5, "or alone inside another waves loop"},
+      {grid("", "", "barrier\n"), 6, "an instruction beside the inner loop of a grid of waves"},
+      {grid("", "for waves %z = 0..2 {\n}\n", ""), 5, "or alone inside another waves loop"},
   });
 }
 

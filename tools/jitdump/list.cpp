@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "ir/ir.h"
+#include "ir/mma.h"
 #include "ir/quant.h"
 #include "targets/targets.h"
 #include "tools/jitdump/dump.h"
@@ -56,6 +57,19 @@ Json op_rows() {
   return rows;
 }
 
+/// The rows of numerics of mma.
+Json numerics_rows() {
+  Json rows = Json::array();
+  for (const ir::MmaRow& row : ir::mma_rows())
+    rows.push_back({{"kind", "numerics"},
+                    {"name", row.name},
+                    {"input", to_string(row.input)},
+                    {"sum", to_string(row.sum)},
+                    {"k", row.k},
+                    {"assumed", row.assumed}});
+  return rows;
+}
+
 Json format_rows() {
   Json rows = Json::array();
   for (const QuantFormat& f : quant_formats()) {
@@ -98,6 +112,15 @@ std::string list_ops() {
   return table.text();
 }
 
+std::string list_numerics() {
+  report::Table table;
+  for (const char* title : {"numerics of mma", "input", "sum", "k of a group", "known"})
+    table.add_column(title, report::Align::left);
+  for (const Json& row : numerics_rows())
+    table.add_row({row["name"], row["input"], row["sum"], row["k"].dump(), row["assumed"] ? "assumed" : "measured"});
+  return table.text();
+}
+
 std::string list_formats() {
   report::Table table;
   for (const char* title : {"format", "bits", "group", "zero points", "offsets"})
@@ -118,13 +141,14 @@ std::string list_formats() {
 
 std::string list_text() {
   return "== targets\n" + list_targets() + "\n== stages\n" + list_stages() + "\n== ops\n" + list_ops() +
-         "\n== formats\n" + list_formats();
+         "\n== numerics\n" + list_numerics() + "\n== formats\n" + list_formats();
 }
 
 std::string list_json_text() {
   Json rows = target_rows();
   for (const std::string& stage : stage_names()) rows.push_back({{"kind", "stage"}, {"name", stage}});
-  for (const Json& more : {op_rows(), format_rows()}) rows.insert(rows.end(), more.begin(), more.end());
+  for (const Json& more : {op_rows(), numerics_rows(), format_rows()})
+    rows.insert(rows.end(), more.begin(), more.end());
   return rows.dump(1) + "\n";
 }
 

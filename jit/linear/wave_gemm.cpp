@@ -1,0 +1,283 @@
+// The `gemm` kernel of matrix steps. A task is a grid of wm x wn waves, each with a register tile of mr rows by nr channels of
+// every stream. Activations come through shared memory, a stage of some columns for all rows of the task; every wave brings its
+// share of the rows. With two stages one is filled while the other is used, and one barrier a stage suffices: behind it all
+// waves are done with the buffer that is filled next, and have filled the one that is used next. Packed weights go from memory
+// to registers as they lie, with two stages one stage ahead of their use, and so do scales and zero points.
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "ir/builder.h"
+#include "jit/linear/epilogue.h"
+#include "jit/linear/geometry.h"
+#include "jit/linear/tile.h"
+
+namespace tilejit {
+namespace {
+
+using ir::Affine;
+using ir::Bound;
+using ir::BufferId;
+using ir::LoopKind;
+using ir::Value;
+
+/// How a run goes through its stages. Either a stage holds whole chunks, or a chunk takes whole stages.
+struct Stages {
+  int64_t blocks;  // of packed weights in a stage
+  int64_t chunks;  // in a stage; 0: a chunk takes several stages
+  int64_t count;   // stages of the run, or of a chunk
+  bool overlaps;   // one is filled while the other is used
+};
+
+Stages stages_of(const Geometry& g, const Run& run) {
+  const int64_t most = g.loops.kc / g.shape.block_k;
+  const auto divisor = [](int64_t of, int64_t limit) {
+    int64_t d = std::min(of, limit);
+    while (of % d != 0) --d;
+    return d;
+  };
+  if (run.blocks <= most) {
+    const int64_t chunks = divisor(run.count, most / run.blocks);
+    return {chunks * run.blocks, chunks, run.count / chunks, g.loops.stages > 1};
+  }
+  const int64_t blocks = divisor(run.blocks, most);
+  const int64_t count = run.blocks / blocks;
+  // Which buffer a chunk starts with is known only if each takes an even number of stages.
+  return {blocks, 0, count, g.loops.stages > 1 && (run.count == 1 || count % 2 == 0)};
+}
+
+/// The registers that a stage's weights, scales and zero points are loaded into: of every block, of every chunk.
+struct Ahead {
+  std::vector<std::vector<Value>> packed;
+  std::vector<ChunkValues> chunks;
+};
+
+/// Whether another stage follows the last one of a loop, so that it is brought in meanwhile.
+enum class Next : uint8_t { always, unless_last };
+
+class WaveGemm {
+ public:
+  explicit WaveGemm(const Geometry& geometry) : g(geometry), b("gemm"), t(g, b) {
+    stage_ = b.buffer("stage", ir::Space::shared, g.x,
+                      {g.loops.stages, g.row_unit(), g.loops.kc + stage_padding(g.layout, g.x)});
+  }
+
+  ir::Kernel build() {
+    if (g.loops.split != 0) {
+      const BufferId partial = partial_sums(g, b);
+      open_task();
+      segment_ = Affine::of(b.for_loop(LoopKind::tasks, "seg", 0, g.repeats));
+      open_waves();
+      add_segment(g.segments[0]);
+      store_partial(partial);
+      close(task_loops_ + 1 + wave_loops_);
+      return b.take();
+    }
+    EpilogueBuilder epilogue(g, b);
+    open_task();
+    open_waves();
+    t.clear_totals();
+    if (g.repeats > 1) segment_ = Affine::of(b.for_loop(LoopKind::serial, "seg", 0, g.repeats));
+    for (const std::vector<Run>& segment : g.segments) {
+      add_segment(segment);
+      t.add_segment();
+    }
+    if (g.repeats > 1) b.end();
+    epilogue.finish(t.at, t.totals());
+    close(task_loops_ + wave_loops_);
+    return b.take();
+  }
+
+ private:
+  void close(int loops) {
+    for (int i = 0; i < loops; ++i) b.end();
+  }
+
+  /// Tasks over panels, over parts of a panel where waves do not take all of it, and over row units.
+  void open_task() {
+    const Value p = b.for_loop(LoopKind::tasks, "p", 0, g.shape.panels / g.layout.streams);
+    t.at.panel = Affine::of(p, g.layout.streams);
+    const int64_t columns = int64_t{g.loops.nr} * g.loops.wn;
+    task_loops_ = 2;
+    if (columns < g.layout.panel) {
+      t.at.column = Affine::of(b.for_loop(LoopKind::tasks, "h", 0, g.layout.panel / columns), columns);
+      ++task_loops_;
+    }
+    Bound units(Affine::of(ir::value_m));
+    units.rounding = ir::Rounding::ceil;
+    units.divisor = g.row_unit();
+    first_row_ = Affine::of(b.for_loop(LoopKind::tasks, "mb", 0, units), g.row_unit());
+    t.at.row = first_row_;
+  }
+
+  void open_waves() {
+    Affine y = 0;
+    if (g.loops.wm > 1) {
+      y = Affine::of(b.for_loop(LoopKind::waves, "y", 0, g.loops.wm));
+      ++wave_loops_;
+    }
+    Affine x = 0;
+    if (g.loops.wn > 1 || g.loops.wm == 1) {
+      x = Affine::of(b.for_loop(LoopKind::waves, "x", 0, g.loops.wn));
+      ++wave_loops_;
+    }
+    row_in_unit_ = y * g.loops.mr;
+    t.at.row = first_row_ + row_in_unit_;
+    t.at.column = t.at.column + x * g.loops.nr;
+    copied_rows_ = g.row_unit() / (g.loops.wm * g.loops.wn);
+    copied_row_ = (y * g.loops.wn + x) * copied_rows_;
+  }
+
+  void store_partial(BufferId partial) {
+    for (size_t s = 0; s < t.streams().size(); ++s) {
+      const Affine channel = (t.at.panel + static_cast<int64_t>(s)) * g.layout.panel + t.at.column;
+      b.store(partial, {{t.at.row, g.loops.mr}, {segment_}, {channel, g.loops.nr}}, t.streams()[s].acc);
+    }
+  }
+
+  // --- k
+  void add_segment(const std::vector<Run>& segment) {
+    t.clear_accs();
+    for (const Run& run : segment) add_run(run);
+  }
+
+  void add_run(const Run& run) {
+    stages_ = stages_of(g, run);
+    copied_ = b.tile("rows", {g.x, {copied_rows_, static_cast<int32_t>(stages_.blocks * g.shape.block_k), 1}});
+    for (Ahead& ahead : ahead_) ahead = new_ahead();
+    if (stages_.chunks > 0) return whole_chunks(run);
+    if (run.count > 1) {
+      if (stages_.overlaps) start_stages(run, 0);
+      const Affine c = Affine::of(b.for_loop(LoopKind::serial, "g", 0, run.count - 1));
+      long_chunk(run, c, Next::always);
+      b.end();
+    } else if (stages_.overlaps) {
+      start_stages(run, 0);
+    }
+    long_chunk(run, run.count - 1, Next::unless_last);
+  }
+
+  void whole_chunks(const Run& run) {
+    if (stages_.overlaps) start_stages(run, 0);
+    for_stages(run, 0, Next::unless_last, [&](const Affine& i, const Ahead& ahead, int buffer) {
+      for (int64_t j = 0; j < stages_.chunks; ++j) {
+        const Affine c = i * stages_.chunks + j;
+        t.use_chunk(ahead.chunks[static_cast<size_t>(j)]);
+        t.start_parts(c + start_of(run).piece);
+        add_blocks(ahead, j * run.blocks, run.blocks, buffer);
+        close_chunk(run, c);
+      }
+    });
+  }
+
+  /// A chunk of several stages.
+  void long_chunk(const Run& run, const Affine& c, Next next) {
+    const ChunkValues values = t.new_chunk();
+    t.load_chunk(values, c + start_of(run).scale);
+    t.use_chunk(values);
+    t.start_parts(c + start_of(run).piece);
+    for_stages(run, c * stages_.count, next,
+               [&](const Affine&, const Ahead& ahead, int buffer) { add_blocks(ahead, 0, stages_.blocks, buffer); });
+    close_chunk(run, c);
+  }
+
+  void close_chunk(const Run& run, const Affine& c) {
+    const RunStart start = start_of(run);
+    t.scale_parts(c + start.scale, c + start.piece);
+    t.add_offsets(c + start.scale, c + start.sum);
+  }
+
+  /// The matrix steps of consecutive blocks of a stage.
+  void add_blocks(const Ahead& ahead, int64_t first, int64_t count, int buffer) {
+    for (int64_t block = first; block < first + count; ++block) {
+      t.use_packed(ahead.packed[static_cast<size_t>(block)]);
+      const Value j = b.for_loop(LoopKind::unrolled, "j", 0, g.steps);
+      const Affine column = Affine::of(j, g.depth) + block * g.shape.block_k;
+      b.load(t.x(), stage_, {{buffer}, {row_in_unit_, g.loops.mr}, {column, g.depth}});
+      for (const Stream& stream : t.streams()) t.dot(stream, t.unpack(stream, {j, 0}));
+      b.end();
+    }
+  }
+
+  // --- stages, numbered from the start of a run
+  /// body(stage from `first` on, its registers, its buffer) for all stages of a run, or of a chunk.
+  template <typename Body>
+  void for_stages(const Run& run, const Affine& first, Next next, Body body) {
+    if (!stages_.overlaps) {
+      const Affine i = Affine::of(b.for_loop(LoopKind::serial, "i", 0, stages_.count));
+      load_stage(run, first + i, ahead_[0]);
+      b.barrier();  // the buffer is no longer read
+      store_rows(0);
+      b.barrier();
+      body(i, ahead_[0], 0);
+      b.end();
+      return;
+    }
+    // The last stages stand behind the loop: nothing follows the very last.
+    const int64_t looped = next == Next::always ? stages_.count : (stages_.count - 1) / 2 * 2;
+    const Affine i = Affine::of(b.for_loop(LoopKind::serial, "i", 0, looped, 2));
+    for (int buffer = 0; buffer < 2; ++buffer) one_stage(run, first, i + buffer, buffer, Next::always, body);
+    b.end();
+    for (int64_t rest = looped; rest < stages_.count; ++rest)
+      one_stage(run, first, rest, static_cast<int>(rest % 2),
+                rest + 1 < stages_.count ? Next::always : Next::unless_last, body);
+  }
+
+  template <typename Body>
+  void one_stage(const Run& run, const Affine& first, const Affine& i, int buffer, Next next, Body body) {
+    b.barrier();
+    if (next == Next::always) load_stage(run, first + i + 1, ahead_[static_cast<size_t>(1 - buffer)]);
+    body(i, ahead_[static_cast<size_t>(buffer)], buffer);
+    if (next == Next::always) store_rows(1 - buffer);
+  }
+
+  /// Fills the first buffer; the barrier before the store lets others finish what they read of it.
+  void start_stages(const Run& run, const Affine& stage) {
+    load_stage(run, stage, ahead_[0]);
+    b.barrier();
+    store_rows(0);
+  }
+
+  RunStart start_of(const Run& run) const { return g.start_of(run, segment_); }
+
+  Ahead new_ahead() {
+    Ahead ahead;
+    for (int64_t block = 0; block < stages_.blocks; ++block) ahead.packed.push_back(t.new_packed());
+    for (int64_t chunk = 0; chunk < stages_.chunks; ++chunk) ahead.chunks.push_back(t.new_chunk());
+    return ahead;
+  }
+
+  /// What a stage takes from memory: the wave's share of the activations, then its own weights.
+  void load_stage(const Run& run, const Affine& stage, const Ahead& into) {
+    const Affine block = start_of(run).block + stage * stages_.blocks;
+    b.load(copied_, t.activations(), {{first_row_ + copied_row_, copied_rows_}, {block * g.shape.block_k, columns()}});
+    for (size_t i = 0; i < into.packed.size(); ++i) t.load_packed(into.packed[i], block + static_cast<int64_t>(i));
+    for (size_t j = 0; j < into.chunks.size(); ++j)
+      t.load_chunk(into.chunks[j], start_of(run).scale + stage * stages_.chunks + static_cast<int64_t>(j));
+  }
+  void store_rows(int buffer) { b.store(stage_, {{buffer}, {copied_row_, copied_rows_}, {0, columns()}}, copied_); }
+  int32_t columns() { return b.kernel().value(copied_).tile.shape.cols; }
+
+  const Geometry& g;
+  ir::Builder b;
+  Tile t;
+  BufferId stage_;
+  Affine segment_ = 0;      // number of a repeated segment
+  Affine first_row_;        // of the task
+  Affine row_in_unit_ = 0;  // of the wave's register tile, from there
+  Affine copied_row_;       // the first row that the wave brings, likewise
+  int32_t copied_rows_ = 1;
+  Value copied_ = Value::none;
+  Stages stages_{};             // of the run
+  std::array<Ahead, 2> ahead_;  // the registers of a stage and of the next one
+  int task_loops_ = 0;
+  int wave_loops_ = 0;
+};
+
+}  // namespace
+
+int stage_padding(const Layout& layout, Type type) { return std::min(layout.kt, 16 * 8 / bits_of(type)); }
+
+ir::Kernel build_wave_gemm(const Geometry& geometry) { return WaveGemm(geometry).build(); }
+
+}  // namespace tilejit

@@ -1,0 +1,202 @@
+#include "jit/matrix_schedule.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "jit/build_linear.h"
+
+namespace tilejit {
+namespace {
+
+constexpr int load_bits = 128;  // of packed weights that a lane loads at once
+constexpr int segment_k = 128;  // k segments of one group end at multiples of it
+
+Type activation_type(const Problem& problem) { return problem.has_integer_dot() ? Type::i8 : problem.a; }
+
+/// 32-bit registers of a lane for a wave's sums, weights and activations; an estimate from below.
+int registers_of_lane(const Problem& problem, const Schedule& s, int wave_lanes) {
+  const Loops& l = s.loops;
+  const int columns = l.nr * s.layout.streams;
+  const int sums = l.mr * columns / wave_lanes * (problem.has_scales() && problem.scheme != Scheme::w8a8 ? 2 : 1) *
+                   (problem.ks > 1 && l.split == 0 ? 2 : 1);
+  const int word = s.layout.kl * s.layout.kk * bits_of(problem.weight_type());
+  const int blocks = std::max(1, l.kc / (s.layout.kl * s.layout.kk)) * (l.stages > 1 ? 2 : 1);
+  const int weights = columns * word / 32 / wave_lanes * blocks;
+  return sums + weights;
+}
+
+class Reasons {
+ public:
+  Reasons(const Problem& problem, const Schedule& schedule, const TargetFacts& target)
+      : p_(problem), s_(schedule), layout_(s_.layout), loops_(s_.loops), target_(target) {}
+
+  std::vector<std::string> all() {
+    const MatrixStep* step = matrix_step_of(p_, target_);
+    if (step == nullptr) {
+      require(false, fmt::format("kl={} kt={}: {} has no matrix step for dot={} of {}", layout_.kl, layout_.kt,
+                                 target_.name, to_string(p_.dot), to_string(p_.scheme)));
+      return std::move(reasons_);
+    }
+    check_layout(*step);
+    if (!reasons_.empty()) return std::move(reasons_);
+    check_tile(*step);
+    check_waves();
+    check_stages();
+    return std::move(reasons_);
+  }
+
+ private:
+  void require(bool met, std::string reason) {
+    if (!met) reasons_.push_back(std::move(reason));
+  }
+
+  void check_layout(const MatrixStep& step) {
+    require(layout_.kl == step.lanes && layout_.kt == step.k_of_lane(),
+            fmt::format("kl={} kt={} is not kl={} kt={} of the matrix step", layout_.kl, layout_.kt, step.lanes,
+                        step.k_of_lane()));
+    if (!reasons_.empty()) return;
+    require(layout_.panel % step.cols == 0,
+            fmt::format("panel={} is not a multiple of {} (columns of a matrix step)", layout_.panel, step.cols));
+    const int weight = bits_of(p_.weight_type());
+    const int bits = layout_.kk * weight;
+    const int most = std::max(load_bits, layout_.kt * weight);  // a step may take more than a load
+    require(layout_.kk % layout_.kt == 0 && bits <= most && bits >= 8 && most % bits == 0,
+            fmt::format("kk={}: a word is a multiple of kt={} weights, of 8 to {} bits, a power of two", layout_.kk,
+                        layout_.kt, most));
+    require(segment_k % (layout_.kk * layout_.kl) == 0,
+            fmt::format("kk={} kl={}: {} k of a block do not divide {}", layout_.kk, layout_.kl,
+                        layout_.kk * layout_.kl, segment_k));
+    const int halves = p_.has(Epilogue::swiglu) ? 2 : 1;
+    require(layout_.streams % halves == 0,
+            fmt::format("streams={}: swiglu joins pairs of streams, one of each half", layout_.streams));
+  }
+
+  void check_tile(const MatrixStep& step) {
+    require(loops_.mr % step.rows == 0,
+            fmt::format("mr={} is not a multiple of {} (rows of a matrix step)", loops_.mr, step.rows));
+    require(loops_.nr % step.cols == 0,
+            fmt::format("nr={} is not a multiple of {} (columns of a matrix step)", loops_.nr, step.cols));
+    require(layout_.panel % (loops_.nr * loops_.wn) == 0,
+            fmt::format("wn={} waves of nr={} do not divide panel={}", loops_.wn, loops_.nr, layout_.panel));
+    const int lanes = std::max(target_.wave_lanes, 1);
+    const int needed = registers_of_lane(p_, s_, lanes);
+    require(needed <= target_.registers, fmt::format("mr={} nr={} streams={} needs {} registers of {}", loops_.mr,
+                                                     loops_.nr, layout_.streams, needed, target_.registers));
+    require(loops_.expand == Expand::inplace && loops_.mc == 0 && loops_.prefetch == 0 && loops_.spread == 1 &&
+                loops_.unroll == 1,
+            "expand, mc, unroll, prefetch and spread are for dot steps");
+  }
+
+  void check_waves() {
+    const int waves = loops_.wm * loops_.wn;
+    require(waves <= target_.most_waves,
+            fmt::format("wm={} wn={}: {} waves of at most {}", loops_.wm, loops_.wn, waves, target_.most_waves));
+    require(loops_.wm * loops_.mr % waves == 0, fmt::format("wm={} wn={}: {} waves do not share {} rows of activations",
+                                                            loops_.wm, loops_.wn, waves, loops_.wm * loops_.mr));
+    if (loops_.split == 0) return;
+    require(has_equal_segments(p_, layout_),
+            fmt::format("split=1 needs two or more k segments of one length, ks={}", p_.ks));
+    require(
+        loops_.nr * loops_.wn == layout_.panel,
+        fmt::format("split=1: the waves take whole panels, nr={} wn={} panel={}", loops_.nr, loops_.wn, layout_.panel));
+  }
+
+  void check_stages() {
+    const int block = layout_.kk * layout_.kl;
+    require(loops_.kc > 0 && loops_.kc % block == 0,
+            fmt::format("kc={} is not a positive multiple of {} (k of a block of packed weights)", loops_.kc, block));
+    const int64_t bytes = shared_bytes(p_, s_);
+    require(bytes <= target_.shared_bytes, fmt::format("stages={} kc={} needs {} bytes of shared memory of {}",
+                                                       loops_.stages, loops_.kc, bytes, target_.shared_bytes));
+  }
+
+  const Problem& p_;
+  const Schedule& s_;
+  const Layout& layout_;
+  const Loops& loops_;
+  const TargetFacts& target_;
+  std::vector<std::string> reasons_;
+};
+
+/// The widest word of which whole blocks fill a group with the least padding.
+int default_word(const Problem& problem, const MatrixStep& step) {
+  const int most = load_bits / bits_of(problem.weight_type());
+  const int64_t group = problem.group == -1 ? problem.k : std::min(problem.group, problem.k);
+  const auto padded = [&](int64_t kk) { return (group + kk * step.lanes - 1) / (kk * step.lanes) * (kk * step.lanes); };
+  int best = step.k_of_lane();
+  for (int kk = best; kk <= most && kk * step.lanes <= segment_k; kk *= 2)
+    if (padded(kk) <= padded(best)) best = kk;
+  return best;
+}
+
+Loops matrix_loops(const Layout& layout, int mr, int nr, int wm, int wn) {
+  Loops loops;
+  loops.mr = mr;
+  loops.nr = nr;
+  loops.wm = wm;
+  loops.wn = wn;
+  loops.kc = std::max(layout.kk * layout.kl, segment_k);
+  loops.stages = 2;
+  return loops;
+}
+
+}  // namespace
+
+const MatrixStep* matrix_step_of(const Problem& resolved, const TargetFacts& target) {
+  if (resolved.dot == Dot::mma) return find_matrix_step(target, resolved.a);
+  return resolved.dot == Dot::i8 ? find_matrix_step(target, Type::i8) : nullptr;
+}
+
+std::vector<std::string> matrix_reasons(const Problem& resolved, const Schedule& schedule, const TargetFacts& target) {
+  return Reasons(resolved, schedule, target).all();
+}
+
+int64_t shared_bytes(const Problem& resolved, const Schedule& schedule) {
+  const Type type = activation_type(resolved);
+  const Loops& l = schedule.loops;
+  return bytes_of(type, int64_t{l.stages} * l.wm * l.mr * (l.kc + stage_padding(schedule.layout, type)));
+}
+
+Layout default_matrix_layout(const Problem& resolved, const MatrixStep& step) {
+  Layout layout;
+  layout.kl = step.lanes;
+  layout.kt = step.k_of_lane();
+  layout.kk = default_word(resolved, step);
+  layout.streams = resolved.has(Epilogue::swiglu) ? 2 : 1;
+  const int most = 128 / layout.streams;
+  const auto columns = static_cast<int>(std::min<int64_t>(resolved.n / layout.streams, most));
+  layout.panel = step.cols;
+  while (layout.panel < columns) layout.panel *= 2;
+  return layout;
+}
+
+/// Few rows: one row of waves, each with as few channels as a matrix step has, so that many tasks read weights, and long stages,
+/// so that many loads are in flight. Many rows: two rows of waves, whose tiles fill the registers.
+std::vector<Loops> default_matrix_loops(const Problem& resolved, const Layout& layout, const TargetFacts& target) {
+  const MatrixStep& step = *matrix_step_of(resolved, target);
+  const int columns = layout.panel / step.cols;
+  std::vector<Loops> ranges;
+  const auto add = [&](int64_t m_hi, int row_tiles, int column_tiles, int wm) {
+    const int tiles = std::min(column_tiles, columns);
+    Loops loops = matrix_loops(layout, step.rows * row_tiles, step.cols * tiles, wm, std::min(4 / wm, columns / tiles));
+    if (row_tiles == 1) loops.kc = 2 * loops.kc;
+    loops.m_lo = ranges.empty() ? 1 : ranges.back().m_hi + 1;
+    loops.m_hi = m_hi;
+    if (!matrix_reasons(resolved, {layout, loops}, target).empty()) {
+      if (ranges.empty()) ranges.push_back(loops);
+      return;  // what fewer rows have also serves these
+    }
+    ranges.push_back(loops);
+  };
+  add(step.rows, 1, 1, 1);
+  add(2 * step.rows, 2, 1, 1);
+  add(4 * step.rows, 2, 2, 2);
+  for (const int row_tiles : {4, 3})  // shared memory may not hold two stages of 128 rows
+    if (ranges.back().m_hi != Loops::no_limit) add(Loops::no_limit, row_tiles, 4 / layout.streams, 2);
+  ranges.back().m_hi = Loops::no_limit;
+  return ranges;
+}
+
+}  // namespace tilejit
