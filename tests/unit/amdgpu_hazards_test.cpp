@@ -208,9 +208,9 @@ TEST(AmdgpuHazards, EachRowFires) {
       second.traits = row.second_traits;
       second.opcode = row.same == Same::other_opcode ? 1 : 0;
       first.passes = 4;
-      (row.first_access == Access::reads ? first.reads : first.writes) = {range(row.first_roles, 2)};
-      if (row.second_access != Access::none)
-        (row.second_access == Access::reads ? second.reads : second.writes) = {range(row.second_roles, 1)};
+      (row.first_touch == Touch::reads ? first.reads : first.writes) = {range(row.first_roles, 2)};
+      if (row.second_touch != Touch::none)
+        (row.second_touch == Touch::reads ? second.reads : second.writes) = {range(row.second_roles, 1)};
       const int states = row.states[static_cast<int>(target.family)];
       const int needed = states == no_hazard ? 0 : states + row.per_pass * first.passes;
       if (needed > 0) {

@@ -60,7 +60,11 @@ Result<void> bind_source(const Program& program, const VectorRow& row, size_t n,
   if ((o.negate || o.magnitude) && !is_float(value))
     return invalid(fmt::format("the emulator knows no sign modifier of source {}", n));
   switch (o.kind) {
-    case Kind::constant: o.value = TRY(constant_of(o, value)); return {};
+    case Kind::constant: {
+      const Value plain = ((m.op_sel_hi >> n) & 1) != 0 ? Value::f16 : Value::f32;
+      o.value = TRY(constant_of(o, value == Value::mixed ? plain : value));
+      return {};
+    }
     case Kind::sgpr:
     case Kind::vgpr: {
       if (value != Value::wide && o.words != words_of(value) && o.first != scalar::null)

@@ -47,7 +47,7 @@ void barrier_wait(Wave& w, const Instr&) {
 
 void wait(Wave& w, const Instr& i) {
   bool did_wait = false;
-  for (size_t n = 0; n < counters; ++n)
+  for (size_t n = 0; n < wait_counters; ++n)
     if (i.wait[n] >= 0) did_wait |= w.waits.wait(static_cast<Counter>(n), i.wait[n]);
   if (!did_wait) ++w.machine->counts.redundant_waits;
 }

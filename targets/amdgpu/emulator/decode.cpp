@@ -8,6 +8,7 @@
 
 #include "targets/amdgpu/emulator/bind.h"
 #include "targets/amdgpu/emulator/disassemble.h"
+#include "targets/amdgpu/emulator/hazard_issues.h"
 
 namespace tilejit::amdgpu::emulator {
 namespace {
@@ -126,6 +127,7 @@ Result<std::unique_ptr<Program>> decode(const GpuRow& row, Kernel kernel) {
     p->texts.push_back(line.text);
   }
   TRY(resolve_branches(*p));
+  p->issues = hazard_issues(*p);
   return p;
 }
 

@@ -123,7 +123,8 @@ WithMask<float> div_scale(float a, float denominator, float numerator) {
   if (n == 0 || d == 0) return {std::numeric_limits<float>::quiet_NaN(), false};
   if (biased(numerator) - biased(denominator) >= 96) return {is_denominator ? std::ldexp(a, 64) : a, true};
   if (is_small(d)) return {std::ldexp(a, 64), false};
-  if (is_small(1 / d) && is_small(n / d)) return {is_denominator ? std::ldexp(a, 64) : a, true};
+  // AMD's documents write +64 here, by which a denominator this large would overflow; -64 is what v_div_fmas undoes.
+  if (is_small(1 / d) && is_small(n / d)) return {is_denominator ? std::ldexp(a, -64) : a, true};
   if (is_small(1 / d)) return {std::ldexp(a, -64), false};
   if (is_small(n / d)) return {a == numerator ? std::ldexp(a, 64) : a, true};
   if (biased(numerator) <= 23) return {std::ldexp(a, 64), false};
@@ -152,7 +153,8 @@ float div_fixup(float quotient, float denominator, float numerator) {
   if (denominator == 0 || std::isinf(numerator)) return with_sign(INFINITY);
   if (std::isinf(denominator) || numerator == 0) return with_sign(0.0F);
   if (biased(numerator) - biased(denominator) < -150) return with_sign(0.0F);
-  return with_sign(std::fabs(quotient));
+  // Steps on finite operands that overflow end in NaN; AMD's documents say nothing of it.
+  return with_sign(std::isnan(quotient) ? INFINITY : std::fabs(quotient));
 }
 
 constexpr VectorRow rows[] = {

@@ -15,21 +15,21 @@ bool is_vector(const Issue& i) {
   return i.unit == Unit::valu || i.unit == Unit::trans || i.unit == Unit::dot || i.unit == Unit::matrix;
 }
 
-const std::vector<RegisterRange>& ranges_of(const Issue& issue, Access access) {
-  return access == Access::writes ? issue.writes : issue.reads;
+const std::vector<RegisterRange>& ranges_of(const Issue& issue, Touch access) {
+  return access == Touch::writes ? issue.writes : issue.reads;
 }
 
 /// The part of a row that asks one of the two instructions.
 struct Side {
   uint16_t units = 0;
-  Access access = Access::none;
+  Touch access = Touch::none;
   uint16_t traits = 0;
   uint8_t roles = 0;
   uint8_t files = 0;
 };
-Side first_of(const HazardRow& r) { return {r.first_units, r.first_access, r.first_traits, r.first_roles, r.files}; }
+Side first_of(const HazardRow& r) { return {r.first_units, r.first_touch, r.first_traits, r.first_roles, r.files}; }
 Side second_of(const HazardRow& r) {
-  return {r.second_units, r.second_access, r.second_traits, r.second_roles, r.files};
+  return {r.second_units, r.second_touch, r.second_traits, r.second_roles, r.files};
 }
 
 bool has_range(const Side& side, const RegisterRange& range) {
@@ -39,7 +39,7 @@ bool has_range(const Side& side, const RegisterRange& range) {
 bool matches(const Side& side, const Issue& issue) {
   if ((side.units & bit(issue.unit)) == 0) return false;
   if (side.traits != 0 && (side.traits & issue.traits) == 0) return false;
-  if (side.access == Access::none) return true;
+  if (side.access == Touch::none) return true;
   return std::ranges::any_of(ranges_of(issue, side.access), [&](const RegisterRange& r) { return has_range(side, r); });
 }
 
@@ -73,14 +73,14 @@ int needed_by(const HazardRow& row, Family family, const Issue& first) {
 
 }  // namespace
 
-void prepare(const GpuRow& gpu, Issue& issue) {
+void prepare(const GpuRow& row, Issue& issue) {
   issue.first = issue.second = 0;
-  if (!is_cdna(gpu.family)) return;
+  if (!is_cdna(row.family)) return;
   uint64_t mask = 1;
-  for (const HazardRow& row : hazard_rows()) {
-    if (row.states[static_cast<int>(gpu.family)] != no_hazard) {
-      if (matches(first_of(row), issue)) issue.first |= mask;
-      if (matches(second_of(row), issue)) issue.second |= mask;
+  for (const HazardRow& hazard : hazard_rows()) {
+    if (hazard.states[static_cast<int>(row.family)] != no_hazard) {
+      if (matches(first_of(hazard), issue)) issue.first |= mask;
+      if (matches(second_of(hazard), issue)) issue.second |= mask;
     }
     mask <<= 1;
   }
@@ -91,20 +91,16 @@ HazardTracker::HazardTracker(const GpuRow& row) : family_(row.family), has_trans
 std::string HazardTracker::issue(const Issue& now) {
   std::string report;
   if (is_cdna(family_)) {
+    while (!past_.empty() && now_ - past_.back().end > longest) past_.pop_back();
     report = check_table(now);
-    wait(1);
-    if (now.first != 0) past_.push_front({&now, 0});
+    wait(now.states);
+    if (now.first != 0) past_.push_front({&now, now_});
     return report;
   }
   if (has_trans_hazard_) report = check_trans(now);
   if (report.empty()) report = check_wmma(now);
   if (family_ == Family::rdna4 && report.empty()) report = check_sgprs(now);
   return report;
-}
-
-void HazardTracker::wait(int states) {
-  for (Past& past : past_) past.since += states;
-  while (!past_.empty() && past_.back().since > longest) past_.pop_back();
 }
 
 std::string HazardTracker::check_table(const Issue& now) const {
@@ -114,11 +110,11 @@ std::string HazardTracker::check_table(const Issue& now) const {
   for (; candidates != 0 && report.empty(); candidates &= candidates - 1) {
     const int index = std::countr_zero(candidates);
     const HazardRow& row = hazard_rows()[static_cast<size_t>(index)];
-    if (row.second_access == Access::none) {
+    if (row.second_touch == Touch::none) {
       report = check_register(index, now, {RegisterFile::exec});
       continue;
     }
-    for (const RegisterRange& range : ranges_of(now, row.second_access))
+    for (const RegisterRange& range : ranges_of(now, row.second_touch))
       if (has_range(second_of(row), range) && report.empty()) report = check_register(index, now, range);
   }
   return report;
@@ -129,7 +125,7 @@ std::string HazardTracker::check_register(int index, const Issue& now, const Reg
   const HazardRow& row = hazard_rows()[static_cast<size_t>(index)];
   const auto accessed = [&](const Past& past, int number) -> const RegisterRange* {
     if ((past.issue->first >> index & 1) == 0) return nullptr;
-    for (const RegisterRange& r : ranges_of(*past.issue, row.first_access))
+    for (const RegisterRange& r : ranges_of(*past.issue, row.first_touch))
       if (has_range(first_of(row), r) && overlap(r, {range.file, number})) return &r;
     return nullptr;
   };
@@ -138,8 +134,9 @@ std::string HazardTracker::check_register(int index, const Issue& now, const Reg
       const RegisterRange* before = accessed(past, number);
       if (before == nullptr) continue;
       const int needed = needed_by(row, family_, *past.issue);
-      if (past.since < needed && same_allows(row, *past.issue, *before, now, range))
-        return name_of(range.file, number) + " " + row.what + ": " + std::to_string(past.since) +
+      const int64_t between = now_ - past.end;
+      if (between < needed && same_allows(row, *past.issue, *before, now, range))
+        return name_of(range.file, number) + " " + row.what + ": " + std::to_string(between) +
                " wait states between them, " + std::to_string(needed) + " needed";
       break;
     }
@@ -207,7 +204,7 @@ std::string HazardTracker::check_sgprs(const Issue& now) {
     const bool is_tracked = read_by_valu_[static_cast<size_t>(number_of(read)) / 2];
     if (by_salu && is_tracked) keep_vcc(read.file != RegisterFile::vcc);  // SALU waits for VALU by itself
     for (int i = 0; i < read.count; ++i) {
-      const size_t n = static_cast<size_t>(number_of(read) + i);
+      const size_t n = static_cast<size_t>(number_of(read)) + static_cast<size_t>(i);
       const bool tracked = read_by_valu_[n / 2];
       if (by_valu) read_by_valu_.set(n / 2);
       if (!tracked || !report.empty()) continue;
@@ -222,7 +219,7 @@ std::string HazardTracker::check_sgprs(const Issue& now) {
   }
   for (const RegisterRange& written : now.writes)
     for (int i = 0; i < written.count && number_of(written) >= 0; ++i) {
-      const size_t n = static_cast<size_t>(number_of(written) + i);
+      const size_t n = static_cast<size_t>(number_of(written)) + static_cast<size_t>(i);
       if (!read_by_valu_[n / 2]) continue;
       by_salu_.set(n, by_salu || (by_salu_[n] && written.file == RegisterFile::sgpr));
       by_valu_.set(n, by_valu || (by_valu_[n] && written.file == RegisterFile::sgpr));

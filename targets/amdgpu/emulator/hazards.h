@@ -71,6 +71,7 @@ struct Issue {
   uint16_t traits = 0;
   uint32_t opcode = 0;  // the same number for the same operation
   int passes = 0;       // of an MFMA: clocks_of(op) / 4
+  int states = 1;       // wait states that it is: n + 1 of s_nop n
   std::vector<RegisterRange> reads;
   std::vector<RegisterRange> writes;
   // Filled by prepare(): rows of the table in which the instruction comes first or second.
@@ -85,15 +86,15 @@ class HazardTracker {
  public:
   explicit HazardTracker(const GpuRow& row);
 
-  /// The instruction issues: empty, or what came too early. `issue` is prepared and outlives the tracker.
-  std::string issue(const Issue& issue);
-  /// s_nop n: n + 1 wait states.
-  void wait(int states);
+  /// The instruction issues: empty, or what came too early. `now` is prepared and outlives the tracker.
+  std::string issue(const Issue& now);
+  /// Wait states pass.
+  void wait(int states) { now_ += states; }
 
  private:
   struct Past {
     const Issue* issue = nullptr;
-    int since = 0;  // wait states
+    int64_t end = 0;  // the tracker's clock when it had issued
   };
   struct PendingTrans {
     RegisterRange range;
@@ -101,14 +102,15 @@ class HazardTracker {
   };
 
   std::string check_table(const Issue& now) const;
-  std::string check_register(int row, const Issue& now, const RegisterRange& range) const;
+  std::string check_register(int index, const Issue& now, const RegisterRange& range) const;
   std::string check_trans(const Issue& now);
   std::string check_wmma(const Issue& now);
   std::string check_sgprs(const Issue& now);
 
   Family family_;
   bool has_trans_hazard_ = false;
-  std::deque<Past> past_;
+  int64_t now_ = 0;        // wait states since the wave began
+  std::deque<Past> past_;  // that may come first in a row, the last one first
   std::vector<PendingTrans> trans_;
   const Issue* last_wmma_ = nullptr;    // with no VALU instruction since
   std::bitset<64> read_by_valu_;        // pairs of SGPRs; VCC is the last

@@ -3,7 +3,7 @@
 namespace tilejit::amdgpu::emulator {
 namespace {
 
-using enum Access;
+using enum Touch;
 
 constexpr uint16_t legacy = bit(Unit::valu) | bit(Unit::trans);  // "VALU" of the documents' tables of MFMA
 constexpr uint16_t vector = legacy | bit(Unit::dot);
@@ -23,10 +23,10 @@ constexpr HazardRow rows[] = {
     {.what = "is read after a matrix instruction wrote it", .states = {3, 3, 4}, .per_pass = 1,
      .first_units = matrix, .files = va, .second_units = vector | memory},
     {.what = "is overwritten after a matrix instruction wrote it", .states = {3, 3, 4}, .per_pass = 1,
-     .first_units = matrix, .files = va, .second_units = vector | memory, .second_access = writes},
+     .first_units = matrix, .files = va, .second_units = vector | memory, .second_touch = writes},
     {.what = "is overwritten after a matrix instruction read it as C", .states = {-1, -1, -1}, .per_pass = 1,
-     .first_units = matrix, .first_access = reads, .files = va,
-     .second_units = vector | memory, .second_access = writes,
+     .first_units = matrix, .first_touch = reads, .files = va,
+     .second_units = vector | memory, .second_touch = writes,
      .first_roles = role_c},
     {.what = "is A or B after a matrix instruction wrote it", .states = {3, 3, 4}, .per_pass = 1,
      .first_units = matrix, .files = va, .second_units = matrix, .second_roles = role_ab},
@@ -36,12 +36,12 @@ constexpr HazardRow rows[] = {
     {.what = "is read by a matrix instruction after VALU wrote it", .states = {2, 2, 2},
      .first_units = legacy, .files = va, .second_units = matrix},
     {.what = "is in use by a matrix instruction after VALU wrote it", .states = {4, 4, 4},
-     .first_units = vector, .files = bit(RegisterFile::exec), .second_units = matrix, .second_access = none},
+     .first_units = vector, .files = bit(RegisterFile::exec), .second_units = matrix, .second_touch = none},
     // Dots: only a chain of the same operation forwards, through C.
     {.what = "is read by another instruction after a dot wrote it", .states = {3, 3, 3},
      .first_units = dots, .files = v, .second_units = vector | memory, .same = Same::other_opcode},
     {.what = "is overwritten by another instruction after a dot wrote it", .states = {3, 3, 3},
-     .first_units = dots, .files = v, .second_units = vector | memory, .second_access = writes,
+     .first_units = dots, .files = v, .second_units = vector | memory, .second_touch = writes,
      .same = Same::other_opcode},
     {.what = "is a factor of a dot after the same operation wrote it", .states = {3, 3, 3},
      .first_units = dots, .files = v, .second_units = dots, .second_roles = role_ab, .same = Same::opcode},
@@ -49,10 +49,10 @@ constexpr HazardRow rows[] = {
     {.what = "is read by DPP after VALU wrote it", .states = {2, 2, 2},
      .first_units = vector, .files = v, .second_units = vector, .second_traits = dpp},
     {.what = "is in use by DPP after VALU wrote it", .states = {5, 5, 5},
-     .first_units = vector, .files = bit(RegisterFile::exec), .second_units = vector, .second_access = none,
+     .first_units = vector, .files = bit(RegisterFile::exec), .second_units = vector, .second_touch = none,
      .second_traits = dpp},
     {.what = "is in use by a lane access after VALU wrote it", .states = {no_hazard, 4, 4},
-     .first_units = vector, .files = bit(RegisterFile::exec), .second_units = vector, .second_access = none,
+     .first_units = vector, .files = bit(RegisterFile::exec), .second_units = vector, .second_touch = none,
      .second_traits = lane_access},
     {.what = "is read by a lane access after VALU wrote it", .states = {no_hazard, 1, 1},
      .first_units = vector, .files = v, .second_units = vector, .second_traits = lane_access},
@@ -74,7 +74,7 @@ constexpr HazardRow rows[] = {
      .first_units = vector, .files = v, .second_units = vector, .first_traits = half_write},
     // Sources that are fetched late.
     {.what = "is overwritten by VALU while a wide store still reads it", .states = {1, 2, 2},
-     .first_units = vmem, .first_access = reads, .files = v, .second_units = vector | matrix, .second_access = writes,
+     .first_units = vmem, .first_touch = reads, .files = v, .second_units = vector | matrix, .second_touch = writes,
      .first_traits = wide_store, .first_roles = bit(Role::store_data)},
     {.what = "is read after SALU wrote it", .states = {1, 1, 1},
      .first_units = scalar, .files = bit(RegisterFile::m0), .second_units = memory | scalar,
@@ -82,7 +82,7 @@ constexpr HazardRow rows[] = {
     {.what = "is read by s_getreg after s_setreg wrote it", .states = {2, 2, 2},
      .first_units = scalar, .files = bit(RegisterFile::mode), .second_units = scalar},
     {.what = "is written again by s_setreg", .states = {2, 2, 2},
-     .first_units = scalar, .files = bit(RegisterFile::mode), .second_units = scalar, .second_access = writes},
+     .first_units = scalar, .files = bit(RegisterFile::mode), .second_units = scalar, .second_touch = writes},
 };
 // clang-format on
 static_assert(std::size(rows) <= 64);

@@ -9,7 +9,7 @@
 
 namespace tilejit::amdgpu::emulator {
 
-enum class Access : uint8_t { none, reads, writes };
+enum class Touch : uint8_t { none, reads, writes };
 enum class Same : uint8_t { any, opcode, other_opcode, not_the_range };
 
 constexpr int no_hazard = -100;
@@ -19,10 +19,10 @@ struct HazardRow {
   int states[3];             // CDNA 2, 3, 4
   int per_pass = 0;          // of the first instruction, added to states
   uint16_t first_units = 0;  // bits of Unit
-  Access first_access = Access::writes;
+  Touch first_touch = Touch::writes;
   uint8_t files = 0;  // bits of RegisterFile: of the register that both access
   uint16_t second_units = 0;
-  Access second_access = Access::reads;
+  Touch second_touch = Touch::reads;
   uint16_t first_traits = 0;  // any of them, if not 0
   uint16_t second_traits = 0;
   uint8_t first_roles = 0xff;  // bits of Role

@@ -168,6 +168,7 @@ Result<Machine> make_machine(const Program& program, const Launch& launch) {
   m.lds = Lds(d.lds_bytes);
   const uint64_t items = uint64_t{launch.size[0]} * launch.size[1] * launch.size[2];
   m.waves.resize((items + static_cast<uint64_t>(program.wave) - 1) / static_cast<uint64_t>(program.wave));
+  m.hazards.assign(m.waves.size(), HazardTracker(*program.row));
   return m;
 }
 

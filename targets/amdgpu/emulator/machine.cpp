@@ -68,11 +68,14 @@ uint64_t& count_of(Counts& c, Class kind) {
 /// Until the wave waits or ends, or others have their turn; how many instructions that were.
 uint64_t run_turn(Machine& m, Wave& w) {
   const auto& instrs = m.program->instrs;
+  HazardTracker& hazards = m.hazards[static_cast<size_t>(&w - m.waves.data())];
   uint64_t executed = 0;
   for (; executed < turn && w.state == State::running; ++executed) {
     w.pc = w.next++;
     const Instr& i = instrs[static_cast<size_t>(w.pc)];
     w.check(i);
+    if (std::string early = hazards.issue(m.program->issues[static_cast<size_t>(w.pc)]); !early.empty())
+      m.report(w, ReportKind::wait_states, std::move(early));
     ++count_of(m.counts, i.kind);
     i.run(w, i);
   }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "targets/amdgpu/emulator/emulator.h"
+#include "targets/amdgpu/emulator/hazards.h"
 #include "targets/amdgpu/emulator/lds.h"
 #include "targets/amdgpu/emulator/program.h"
 #include "targets/amdgpu/emulator/wave.h"
@@ -28,6 +29,7 @@ struct Machine {
   std::vector<uint64_t> dispatch;  // the packet that launched the kernel
   Lds lds{0};
   std::vector<Wave> waves;
+  std::vector<HazardTracker> hazards;  // of each wave
   Counts counts;
   std::vector<Report> reports;
 

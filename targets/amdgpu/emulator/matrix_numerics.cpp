@@ -24,9 +24,11 @@ double scaled(int64_t value, int exponent) {
 }
 
 int64_t shifted_right(int64_t value, int count) { return value >> std::min(count, 63); }
-/// Toward zero.
+/// Toward zero: what is below zero is rounded up by its arithmetic shift, so that no sign is asked for.
 int64_t cut(int64_t value, int count) {
-  return value < 0 ? -shifted_right(-value, count) : shifted_right(value, count);
+  count = std::min(count, 62);
+  const int64_t below = (int64_t{1} << count) - 1;
+  return (value + (value >> 63 & below)) >> count;
 }
 
 /// An f32 as significand * 2^(exponent - 23).
@@ -51,7 +53,7 @@ float step_cdna2(const Factor* a, const Factor* b, float acc) {
 /// Whether the plain sum of the exact terms is not finite; it is what the instruction returns then.
 bool is_special(const Factor* a, const Factor* b, size_t count, float acc, float& result) {
   bool finite = std::isfinite(acc);
-  for (size_t i = 0; i < count; ++i) finite = finite && a[i].finite && b[i].finite;
+  for (size_t i = 0; i < count; ++i) finite &= a[i].finite & b[i].finite;
   if (finite) return false;
   double sum = acc;
   for (size_t i = 0; i < count; ++i) sum += double{a[i].value} * double{b[i].value};
@@ -74,15 +76,16 @@ float step_cdna3(FloatType type, const Factor* a, const Factor* b, float acc) {
   constexpr size_t group = 8;
   float special = 0;
   if (is_special(a, b, group, acc, special)) return special;
-  int e = a[0].exponent + b[0].exponent;
-  for (size_t i = 1; i < group; ++i) e = std::max(e, a[i].exponent + b[i].exponent);
+  std::array<int, group> exponents;
+  for (size_t i = 0; i < group; ++i) exponents[i] = a[i].exponent + b[i].exponent;
+  const int e = *std::ranges::max_element(exponents);
   if (e >= 126)
     if (const float infinite = beyond_f32(a, b, group); infinite != 0) return infinite;  // NaN differs from 0 too
   const int up = 24 - 2 * fraction_bits(type);
   int64_t sum = 0;
   for (size_t i = 0; i < group; ++i) {
     const int64_t product = int64_t{a[i].significand} * b[i].significand * (int64_t{1} << up);
-    sum += cut(product, e - a[i].exponent - b[i].exponent);
+    sum += cut(product, e - exponents[i]);
   }
   const Accumulator c = taken_apart(acc);
   const int m = std::max(e, c.exponent);

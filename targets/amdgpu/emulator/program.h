@@ -6,6 +6,7 @@
 
 #include "targets/amdgpu/arch.h"
 #include "targets/amdgpu/emulator/code_object.h"
+#include "targets/amdgpu/emulator/hazards.h"
 #include "targets/amdgpu/emulator/instr.h"
 
 namespace tilejit::amdgpu::emulator {
@@ -21,6 +22,7 @@ struct Program {
   std::vector<Instr> duals;  // second halves of pairs
   std::vector<uint64_t> addresses;
   std::vector<std::string> texts;
+  std::vector<Issue> issues;  // what hazards.h wants to know of each instruction
 };
 
 }  // namespace tilejit::amdgpu::emulator

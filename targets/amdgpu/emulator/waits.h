@@ -15,7 +15,7 @@ namespace tilejit::amdgpu::emulator {
 
 /// By what they count, under RDNA 4's names too: loadcnt is vm, storecnt vs, dscnt lgkm.
 enum class Counter : uint8_t { vm, lgkm, vs, km, exp, sample };
-inline constexpr int counters = 6;
+inline constexpr int wait_counters = 6;
 
 enum class Stream : uint8_t { vector_memory, lds, any_order };
 
@@ -58,7 +58,7 @@ class Waits {
 
  private:
   void mark(const Event& event, int change);
-  std::array<std::vector<Event>, counters> queues_;
+  std::array<std::vector<Event>, wait_counters> queues_;
   std::vector<LdsTouch> touches_;
   std::vector<int32_t> free_touches_;
   std::vector<uint8_t> vector_pending_, scalar_pending_;
