@@ -10,6 +10,8 @@
 #include "targets/amdgpu/arch.h"
 #include "targets/amdgpu/codegen.h"
 #include "targets/amdgpu/emulated.h"
+#include "targets/amdgpu/emulator/code_object.h"
+#include "targets/amdgpu/emulator/disassemble.h"
 #include "targets/amdgpu/llvm.h"
 #include "targets/amdgpu/select.h"
 #include "targets/build_id.h"
@@ -21,6 +23,18 @@ std::string text_of(const llvm::Module& module) {
   std::string text;
   llvm::raw_string_ostream out(text);
   module.print(out, nullptr);
+  return text;
+}
+
+/// The instructions that ship: address, first bytes, text.
+Result<std::string> listing_of(const amdgpu::GpuRow& row, std::span<const uint8_t> elf) {
+  using namespace amdgpu::emulator;
+  const CodeObject object = TRY(read_code_object(elf));
+  const WaveSize wave = row.wave == 32 ? WaveSize::wave32 : WaveSize::wave64;
+  std::string text;
+  for (const Kernel& kernel : object.kernels)
+    for (const Line& line : TRY(disassemble(row.facts.name, wave, kernel.code, kernel.address)))
+      text += fmt::format("{:8x}: {:08x} {}\n", line.address, line.encoding, line.text);
   return text;
 }
 
@@ -67,7 +81,7 @@ class AmdgpuTarget final : public Target {
     Code code;
     code.bytes = std::move(gpu.elf);
     code.gpu = {kernel.name, gpu.resources.workgroup_size};
-    code.listing = std::move(gpu.listing);
+    if (options.stages) code.listing = TRY(listing_of(row_, code.bytes));
     code.resources = resources_of(gpu.resources);
     return code;
   }

@@ -19,7 +19,6 @@
 #include <llvm/Transforms/Scalar/LICM.h>
 #include <llvm/Transforms/Scalar/LoopPassManager.h>
 #include <llvm/Transforms/Scalar/SimplifyCFG.h>
-#include <llvm/Transforms/Utils/Cloning.h>
 #include <llvm/Transforms/Utils/LoopSimplify.h>
 
 #include <mutex>
@@ -100,13 +99,12 @@ void optimize(llvm::Module& module, llvm::TargetMachine& machine) {
   all.run(module, modules);
 }
 
-/// Null: LLVM cannot write this kind of file.
-std::optional<llvm::SmallVector<char, 0>> emit(llvm::Module& module, llvm::TargetMachine& machine,
-                                               llvm::CodeGenFileType type) {
+/// Null: LLVM cannot write objects of this machine.
+std::optional<llvm::SmallVector<char, 0>> emit(llvm::Module& module, llvm::TargetMachine& machine) {
   llvm::SmallVector<char, 0> bytes;
   llvm::raw_svector_ostream out(bytes);
   llvm::legacy::PassManager passes;
-  if (machine.addPassesToEmitFile(passes, out, nullptr, type, true)) return std::nullopt;
+  if (machine.addPassesToEmitFile(passes, out, nullptr, llvm::CodeGenFileType::ObjectFile, true)) return std::nullopt;
   passes.run(module);
   return bytes;
 }
@@ -136,13 +134,8 @@ Result<GpuCode> generate(llvm::Module& module, llvm::TargetMachine& machine, con
   CHECK(is_sound, broken + print(module));
   optimize(module, machine);
   GpuCode code;
-  if (stages) {
-    stages("llvm_opt", print(module));
-    const std::unique_ptr<llvm::Module> copy = llvm::CloneModule(module);
-    if (const auto text = emit(*copy, machine, llvm::CodeGenFileType::AssemblyFile))
-      code.listing.assign(text->begin(), text->end());
-  }
-  const auto object = emit(module, machine, llvm::CodeGenFileType::ObjectFile);
+  if (stages) stages("llvm_opt", print(module));
+  const auto object = emit(module, machine);
   module.getContext().setDiagnosticHandler(nullptr);
   if (!words.empty()) return unsupported(fmt::format("LLVM: {}", words));
   if (!object) return unsupported("LLVM cannot write AMDGPU objects");

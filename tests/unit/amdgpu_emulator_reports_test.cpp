@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "targets/amdgpu/arch.h"
-#include "tests/support/assemble_amdgpu.h"
+#include "tests/unit/assemble_amdgpu.h"
 
 namespace tilejit::testing {
 namespace {

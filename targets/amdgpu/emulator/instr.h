@@ -108,6 +108,7 @@ struct Modifiers {
   uint8_t cbsz = 0;
   uint8_t abid = 0;
   uint8_t blgp = 0;
+  uint8_t bitop3 = 0;  // the truth table of three bits
 };
 
 /// What an instruction is counted as.

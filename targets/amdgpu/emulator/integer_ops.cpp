@@ -85,6 +85,19 @@ u32 permute(u32 high, u32 low, u32 selectors) {
   return r;
 }
 
+/// Bit by bit, the entry 4 * a + 2 * b + c of a table of eight.
+u32 by_table(u32 a, u32 b, u32 c, u32 table) {
+  u32 r = 0;
+  for (u32 n = 0; n < 8; ++n)
+    if (((table >> n) & 1) != 0) r |= ((n & 4) != 0 ? a : ~a) & ((n & 2) != 0 ? b : ~b) & ((n & 1) != 0 ? c : ~c);
+  return r;
+}
+void bit_operation(Call& c) {
+  const u32 table = c.instr->modifiers.bitop3;
+  for (size_t lane = 0; lane < most_lanes; ++lane)
+    c.out[0][lane] = by_table((*c.in[0])[lane], (*c.in[1])[lane], (*c.in[2])[lane], table);
+}
+
 template <typename T>
 T smaller(T a, T b) {
   return std::min(a, b);
@@ -194,6 +207,8 @@ constexpr VectorRow rows[] = {
     lanewise<[](u32 a, u32 b, u32 c) { return a | b | c; }>("v_or3_b32"),
     lanewise<[](u32 a, u32 b, u32 c) { return a ^ b ^ c; }>("v_xor3_b32"),
     lanewise<[](u32 a, u32 b, u32 c) { return (a ^ b) + c; }>("v_xad_u32"),
+    whole("v_bitop3_b32", bit_operation, Value::b32, {Value::b32, Value::b32, Value::b32}),
+    whole("v_bitop3_b16", bit_operation, Value::b16, {Value::b16, Value::b16, Value::b16}),
     lanewise<shift_left>("v_lshlrev_b32"),
     lanewise<shift_right>("v_lshrrev_b32"),
     lanewise<shift_sign>("v_ashrrev_i32"),

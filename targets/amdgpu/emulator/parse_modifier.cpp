@@ -46,11 +46,9 @@ constexpr Bits bit_lists[] = {{"op_sel_hi", &Modifiers::op_sel_hi},
                               {"op_sel", &Modifiers::op_sel},
                               {"neg_lo", &Modifiers::neg_lo},
                               {"neg_hi", &Modifiers::neg_hi}};
-constexpr Bits small_numbers[] = {{"row_mask", &Modifiers::row_mask},
-                                  {"bank_mask", &Modifiers::bank_mask},
-                                  {"cbsz", &Modifiers::cbsz},
-                                  {"abid", &Modifiers::abid},
-                                  {"blgp", &Modifiers::blgp}};
+constexpr Bits small_numbers[] = {{"row_mask", &Modifiers::row_mask}, {"bank_mask", &Modifiers::bank_mask},
+                                  {"cbsz", &Modifiers::cbsz},         {"abid", &Modifiers::abid},
+                                  {"blgp", &Modifiers::blgp},         {"bitop3", &Modifiers::bitop3}};
 
 struct Control {
   std::string_view name;

@@ -1,4 +1,4 @@
-#include "tests/support/assemble_amdgpu.h"
+#include "tests/unit/assemble_amdgpu.h"
 
 #ifdef TILEJIT_HAVE_AMDGPU
 
