@@ -46,7 +46,7 @@ struct Wave {
   int64_t next = 0;           // clock from which it may issue
   Reason last = on_nop;       // what it issued last
   std::vector<int64_t> done;  // clock of the result of each step's last issue
-  std::array<std::deque<int64_t>, counters> outstanding;
+  std::array<std::deque<int64_t>, waited_kinds> outstanding;
   int64_t arrived = 0, passed = 0;  // barriers
 };
 
@@ -96,7 +96,7 @@ Reason Simulation::blocked(size_t index) {
   Wave& wave = waves_[index];
   if (now_ < wave.next) return wave.last;
   const Step& step = step_of(wave);
-  for (size_t c = 0; c < counters; ++c) {
+  for (size_t c = 0; c < waited_kinds; ++c) {
     std::deque<int64_t>& queue = wave.outstanding[c];
     while (!queue.empty() && queue.front() <= now_) queue.pop_front();
     if (step.at_most[c] >= 0 && queue.size() > static_cast<size_t>(step.at_most[c]))

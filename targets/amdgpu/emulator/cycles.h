@@ -22,7 +22,7 @@ inline constexpr size_t ports = 6;
 
 /// What a step is outstanding in until its latency has passed; each counter finishes in order.
 enum class Outstanding : uint8_t { loads, stores, lds, scalar, none };
-inline constexpr size_t counters = 4;
+inline constexpr size_t waited_kinds = 4;
 
 enum class Meeting : uint8_t { none, arrive, wait, both };  // both: s_barrier
 
@@ -33,7 +33,7 @@ struct Step {
   int transfer = 0;  // of its port's data path, which takes one after the other
   int latency = 0;   // from its issue, or the end of its transfer, to its result
   Outstanding counter = Outstanding::none;
-  std::array<int, counters> at_most{-1, -1, -1, -1};  // it waits until no more are outstanding; -1: whatever is
+  std::array<int, waited_kinds> at_most{-1, -1, -1, -1};  // it waits until no more are outstanding; -1: whatever is
   std::vector<int> needs{};  // it waits for the results of steps that many places before it, of earlier rounds too
   Meeting meeting = Meeting::none;
 };

@@ -18,8 +18,8 @@ namespace tilejit::amdgpu::emulator {
 /// The steps, with E(x) the unbiased exponent of x (subnormal: of the least normal number of its type), S(x) = x /
 /// 2^E(x), RNE32 rounding to f32, nearest even, with subnormals and overflow to infinity. MODE does not matter.
 ///   cdna2  Everything is f32, rounded to nearest even after each operation; then a result below 2^-126 becomes the
-///          zero of its sign. a, b and the accumulator are first read as +0 where they are subnormal (in their own type)
-///          or zero. acc + ((p0 + p1) + (p2 + p3)), where p = fma(a, b, +0).
+///          zero of its sign. a, b and the accumulator are first read as +0 where they are subnormal (in their own
+///          type) or zero. acc + ((p0 + p1) + (p2 + p3)), where p = fma(a, b, +0).
 ///   cdna3  E(0) = -126, S(0) = 0. e = the largest E(a) + E(b). s = the sum of S(a) * S(b) * 2^(E(a) + E(b) - e), each
 ///          truncated to 24 fractional bits. m = max(e, E(acc)). s * 2^(e - m) is floored to 31 fractional bits, S(acc)
 ///          * 2^(E(acc) - m) to 24; RNE32(their sum * 2^m), +0 for a sum of zero. A product of 2^128 or more is an
