@@ -8,6 +8,8 @@
 #include "targets/amdgpu/arch.h"
 #include "targets/amdgpu/codegen.h"
 #include "targets/amdgpu/emulated.h"
+#include "targets/amdgpu/emulator/code_object.h"
+#include "targets/amdgpu/emulator/disassemble.h"
 #include "targets/amdgpu/llvm.h"
 #include "targets/amdgpu/select.h"
 
@@ -18,6 +20,18 @@ std::string text_of(const llvm::Module& module) {
   std::string text;
   llvm::raw_string_ostream out(text);
   module.print(out, nullptr);
+  return text;
+}
+
+/// The instructions that ship: address, first bytes, text.
+Result<std::string> listing_of(const amdgpu::GpuRow& row, std::span<const uint8_t> elf) {
+  using namespace amdgpu::emulator;
+  const CodeObject object = TRY(read_code_object(elf));
+  const WaveSize wave = row.wave == 32 ? WaveSize::wave32 : WaveSize::wave64;
+  std::string text;
+  for (const Kernel& kernel : object.kernels)
+    for (const Line& line : TRY(disassemble(row.facts.name, wave, kernel.code, kernel.address)))
+      text += fmt::format("{:8x}: {:08x} {}\n", line.address, line.encoding, line.text);
   return text;
 }
 
@@ -56,9 +70,9 @@ class AmdgpuTarget final : public Target {
                       row_.facts.name, kernel.name, gpu.resources.private_bytes, gpu.resources.vgprs));
     Code code;
     code.bytes = std::move(gpu.elf);
+    if (options.stages) code.listing = TRY(listing_of(row_, code.bytes));
     code.constants_offset = static_cast<int64_t>(code.bytes.size());
     code.kernel = std::make_shared<const ir::Kernel>(kernel);
-    code.listing = std::move(gpu.listing);
     code.resources = resources_of(gpu.resources);
     return code;
   }

@@ -12,7 +12,14 @@
 #include <llvm/Passes/PassBuilder.h>
 #include <llvm/Support/TargetSelect.h>
 #include <llvm/Target/TargetMachine.h>
-#include <llvm/Transforms/Utils/Cloning.h>
+#include <llvm/Transforms/InstCombine/InstCombine.h>
+#include <llvm/Transforms/Scalar/ADCE.h>
+#include <llvm/Transforms/Scalar/EarlyCSE.h>
+#include <llvm/Transforms/Scalar/IndVarSimplify.h>
+#include <llvm/Transforms/Scalar/LICM.h>
+#include <llvm/Transforms/Scalar/LoopPassManager.h>
+#include <llvm/Transforms/Scalar/SimplifyCFG.h>
+#include <llvm/Transforms/Utils/LoopSimplify.h>
 
 #include <mutex>
 #include <optional>
@@ -61,13 +68,23 @@ void initialize_llvm() {
   });
 }
 
-/// O1: loads are hoisted and constants folded as by O3, in half of its time.
+/// What kernels of tiles need of O1: they have no memory to promote, no calls to inline and no loops to unroll (the schedule says
+/// what is unrolled), and one round of combining finds what five do.
+llvm::FunctionPassManager passes() {
+  llvm::FunctionPassManager passes;
+  passes.addPass(llvm::EarlyCSEPass());
+  passes.addPass(llvm::InstCombinePass());
+  passes.addPass(llvm::SimplifyCFGPass());
+  passes.addPass(llvm::LoopSimplifyPass());
+  passes.addPass(llvm::createFunctionToLoopPassAdaptor(llvm::LICMPass(llvm::LICMOptions()), true));
+  passes.addPass(llvm::createFunctionToLoopPassAdaptor(llvm::IndVarSimplifyPass()));
+  passes.addPass(llvm::EarlyCSEPass(true));
+  passes.addPass(llvm::ADCEPass());
+  return passes;
+}
+
 void optimize(llvm::Module& module, llvm::TargetMachine& machine) {
-  llvm::PipelineTuningOptions tuning;
-  tuning.LoopUnrolling = false;  // the schedule says what is unrolled
-  tuning.SLPVectorization = false;
-  tuning.LoopVectorization = false;
-  llvm::PassBuilder builder(&machine, tuning);
+  llvm::PassBuilder builder(&machine);
   llvm::LoopAnalysisManager loops;
   llvm::FunctionAnalysisManager functions;
   llvm::CGSCCAnalysisManager calls;
@@ -77,16 +94,17 @@ void optimize(llvm::Module& module, llvm::TargetMachine& machine) {
   builder.registerFunctionAnalyses(functions);
   builder.registerLoopAnalyses(loops);
   builder.crossRegisterProxies(loops, functions, calls, modules);
-  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O1).run(module, modules);
+  llvm::ModulePassManager all;
+  all.addPass(llvm::createModuleToFunctionPassAdaptor(passes()));
+  all.run(module, modules);
 }
 
-/// Null: LLVM cannot write this kind of file.
-std::optional<llvm::SmallVector<char, 0>> emit(llvm::Module& module, llvm::TargetMachine& machine,
-                                               llvm::CodeGenFileType type) {
+/// Null: LLVM cannot write objects of this machine.
+std::optional<llvm::SmallVector<char, 0>> emit(llvm::Module& module, llvm::TargetMachine& machine) {
   llvm::SmallVector<char, 0> bytes;
   llvm::raw_svector_ostream out(bytes);
   llvm::legacy::PassManager passes;
-  if (machine.addPassesToEmitFile(passes, out, nullptr, type, true)) return std::nullopt;
+  if (machine.addPassesToEmitFile(passes, out, nullptr, llvm::CodeGenFileType::ObjectFile, true)) return std::nullopt;
   passes.run(module);
   return bytes;
 }
@@ -116,13 +134,8 @@ Result<GpuCode> generate(llvm::Module& module, llvm::TargetMachine& machine, con
   CHECK(is_sound, broken + print(module));
   optimize(module, machine);
   GpuCode code;
-  if (stages) {
-    stages("llvm_opt", print(module));
-    const std::unique_ptr<llvm::Module> copy = llvm::CloneModule(module);
-    if (const auto text = emit(*copy, machine, llvm::CodeGenFileType::AssemblyFile))
-      code.listing.assign(text->begin(), text->end());
-  }
-  const auto object = emit(module, machine, llvm::CodeGenFileType::ObjectFile);
+  if (stages) stages("llvm_opt", print(module));
+  const auto object = emit(module, machine);
   module.getContext().setDiagnosticHandler(nullptr);
   if (!words.empty()) return unsupported(fmt::format("LLVM: {}", words));
   if (!object) return unsupported("LLVM cannot write AMDGPU objects");

@@ -37,14 +37,13 @@ struct GpuResources {
 
 struct GpuCode {
   std::vector<uint8_t> elf;
-  std::string listing;  // LLVM's assembly text
   GpuResources resources;
 };
 
 /// LLVM's machine for a row. The module of a kernel takes its triple and data layout before instructions are written.
 Result<std::unique_ptr<llvm::TargetMachine>> make_machine(const GpuRow& row);
 
-/// The module holds one kernel. `stages` receives "llvm_opt"; the listing is made only where it is not empty.
+/// The module holds one kernel. `stages` (may be empty) receives "llvm_opt".
 Result<GpuCode> generate(llvm::Module& module, llvm::TargetMachine& machine, const StageSink& stages);
 
 }  // namespace tilejit::amdgpu

@@ -330,7 +330,8 @@ class Selector {
       std::vector<llvm::Value*> cells = cells_of(s_.tile(written[w]));
       for (size_t c = 0; c < cells.size(); ++c) {
         llvm::PHINode* phi = s_.b.CreatePHI(cells[c]->getType(), 2);
-        phi->addIncoming(at_entry[w].empty() ? llvm::PoisonValue::get(cells[c]->getType()) : at_entry[w][c], before);
+        phi->addIncoming(at_entry[w].empty() ? llvm::Constant::getNullValue(cells[c]->getType()) : at_entry[w][c],
+                         before);
         phi->addIncoming(cells[c], last);
         cells[c] = phi;
       }

@@ -117,7 +117,9 @@ class Access {
   }
 
   llvm::Align alignment() const {
-    int64_t bytes = buffer_.strided ? bits_of(buffer_.type) / 8 : buffer_alignment;
+    const bool has_run_time_strides =
+        std::any_of(byte_stride_.begin(), byte_stride_.end(), [](const llvm::Value* v) { return v != nullptr; });
+    int64_t bytes = has_run_time_strides ? std::max(bits_of(buffer_.type) / 8, 1) : buffer_alignment;
     for (size_t d = 0; d < instr_.slices.size(); ++d) {
       const int64_t stride = bit_stride_[d];
       if (stride == 0) continue;
@@ -146,22 +148,28 @@ class Access {
     return false;
   }
 
-  /// Distances between the entries of each dimension in bits; 0 where they are known at run time only.
+  /// Distances between the entries of each dimension.
   Result<void> measure() {
     bit_stride_.assign(buffer_.dims.size(), 0);
+    byte_stride_.assign(buffer_.dims.size(), nullptr);
     int64_t stride = bits_of(buffer_.type);
+    llvm::Value* at_run_time = nullptr;  // in bits, from the first dimension that depends on m
     for (size_t d = buffer_.dims.size(); d-- > 0;) {
-      if (d == 0 && buffer_.strided) break;
-      bit_stride_[d] = stride;
-      if (d > 0 && !buffer_.dims[d].is_constant())
-        return refuse(s_, instr_, fmt::format("dimension {} of %{} depends on m; only the first may", d, buffer_.name));
+      if (d == 0 && buffer_.strided)
+        byte_stride_[d] = place_.row_stride;
+      else if (at_run_time != nullptr)
+        byte_stride_[d] = b_.CreateLShr(at_run_time, 3);
+      else
+        bit_stride_[d] = stride;
+      if (at_run_time != nullptr || (d > 0 && !buffer_.dims[d].is_constant()))
+        at_run_time = b_.CreateMul(at_run_time == nullptr ? s_.i64(stride) : at_run_time, extent_of(d));
       stride *= buffer_.dims[d].constant;
     }
     for (const Dim dim : {Dim::row, Dim::col}) {
       const int d = dimension_[static_cast<size_t>(dim)];
       if (d < 0 || layout_.lane_most(dim) == 0) continue;
       const int64_t bits = bit_stride_[static_cast<size_t>(d)];
-      if (bits == 0) return refuse(s_, instr_, "lanes along the rows of a strided buffer");
+      if (bits == 0) return refuse(s_, instr_, "lanes along a dimension whose distances are known at run time only");
       if (bits % 8 != 0) return refuse(s_, instr_, "single nibbles over lanes");
       if (bits / 8 * layout_.lane_most(dim) >= all_in_range / 2) return refuse(s_, instr_, "lanes 1 GiB apart");
     }
@@ -174,18 +182,20 @@ class Access {
            start.hi + instr_.slices[d].extent > buffer_.dims[d].constant;
   }
 
+  llvm::Value* extent_of(size_t d) {
+    const ir::Extent& extent = buffer_.dims[d];
+    if (extent.is_constant()) return s_.i64(extent.constant);
+    llvm::Value* m = b_.CreateZExt(s_.indices[static_cast<size_t>(ir::value_m)], b_.getInt64Ty());
+    if (extent.divisor != 1) m = b_.CreateUDiv(b_.CreateAdd(m, s_.i64(extent.divisor - 1)), s_.i64(extent.divisor));
+    return b_.CreateAdd(b_.CreateMul(m, s_.i64(extent.per)), s_.i64(extent.constant));
+  }
+
   /// Whether start + part (+ lanes) is an entry of dimension d: unsigned, so that a negative index is beyond the end.
   llvm::Value* is_inside(size_t d, int part, llvm::Value* lanes) {
     llvm::Value* at = s_.evaluate(instr_.slices[d].start);
     at = b_.CreateAdd(at, llvm::ConstantInt::get(at->getType(), static_cast<uint64_t>(part)));
     const ir::Extent& extent = buffer_.dims[d];
-    llvm::Value* end = s_.i64(extent.constant);
-    if (!extent.is_constant()) {
-      llvm::Value* m = b_.CreateZExt(s_.indices[static_cast<size_t>(ir::value_m)], b_.getInt64Ty());
-      llvm::Value* units = b_.CreateUDiv(b_.CreateAdd(m, s_.i64(extent.divisor - 1)), s_.i64(extent.divisor));
-      if (extent.divisor == 1) units = m;
-      end = b_.CreateAdd(b_.CreateMul(units, s_.i64(extent.per)), end);
-    }
+    llvm::Value* end = extent_of(d);
     if (lanes != nullptr) at = b_.CreateAdd(at, b_.CreateZExt(lanes, at->getType()));
     const ir::Interval range = s_.ranges.of(instr_.slices[d].start);
     const bool fits = range.lo > -(int64_t{1} << 30) && range.hi < int64_t{1} << 32 && at->getType()->isIntegerTy(32) &&
@@ -197,14 +207,9 @@ class Access {
   /// A dimension that no lane is spread over is checked once for all lanes.
   Uniform uniform(Coord part) {
     Uniform at{origin(), nullptr};
-    const bool has_rows_apart = buffer_.strided;
-    for (size_t t = 0; t < all_dims.size(); ++t) {
-      const int d = dimension_[t];
-      if (d != 0 || !has_rows_apart) continue;
-      const int rows = part.of(all_dims[t]);
-      if (rows != 0)
-        at.pointer = b_.CreateGEP(b_.getInt8Ty(), at.pointer, b_.CreateMul(place_.row_stride, s_.i64(rows)));
-    }
+    for (size_t d = 0; d < byte_stride_.size(); ++d)
+      if (byte_stride_[d] != nullptr && part_of(d, part) != 0)
+        at.pointer = b_.CreateGEP(b_.getInt8Ty(), at.pointer, b_.CreateMul(byte_stride_[d], s_.i64(part_of(d, part))));
     if (!instr_.clip || is_own()) return at;
     for (size_t d = 0; d < instr_.slices.size(); ++d) {
       if (!may_leave(d) || is_over_lanes(d)) continue;
@@ -234,10 +239,11 @@ class Access {
     ir::Affine bytes(bits.constant() / 8);
     for (const ir::Term& term : bits) bytes.add(term.var, term.coef / 8);
     origin_ = place_.base;
-    if (buffer_.strided)
-      origin_ =
-          b_.CreateGEP(b_.getInt8Ty(), origin_, b_.CreateMul(s_.evaluate64(instr_.slices[0].start), place_.row_stride));
-    llvm::Value* index = s_.evaluate64(bytes);
+    for (size_t d = 0; d < byte_stride_.size(); ++d)
+      if (byte_stride_[d] != nullptr && instr_.slices[d].start != ir::Affine(0))
+        origin_ =
+            b_.CreateGEP(b_.getInt8Ty(), origin_, b_.CreateMul(s_.evaluate64(instr_.slices[d].start), byte_stride_[d]));
+    llvm::Value* index = is_own() ? s_.evaluate(bytes) : s_.evaluate64(bytes);
     if (is_own()) index = b_.CreateTrunc(index, b_.getInt32Ty());
     if (bytes != ir::Affine(0)) origin_ = b_.CreateGEP(b_.getInt8Ty(), origin_, index);
     return origin_;
@@ -279,7 +285,8 @@ class Access {
   const ir::Buffer& buffer_;
   const BufferPlace& place_;
   std::array<int, 3> dimension_{-1, -1, -1};  // of the buffer, for each tile dimension; -1: its extent is 1
-  std::vector<int64_t> bit_stride_;
+  std::vector<int64_t> bit_stride_;           // of each buffer dimension; 0 where it is known at run time only
+  std::vector<llvm::Value*> byte_stride_;     // there
   llvm::Value* origin_ = nullptr;
 };
 

@@ -18,6 +18,13 @@ llvm::Value* pick(llvm::IRBuilder<>& b, llvm::CmpInst::Predicate of_floats, llvm
   return b.CreateSelect(chosen, x[0], x[1]);
 }
 
+/// LLVM selects 0 - x as -x, whose zero has another sign, unless it does not see the 0.
+llvm::Value* difference(llvm::IRBuilder<>& b, llvm::Value* x, llvm::Value* y) {
+  const auto* constant = llvm::dyn_cast<llvm::ConstantFP>(x);
+  if (constant != nullptr && constant->isZero()) x = b.CreateArithmeticFence(x, x->getType());
+  return b.CreateFSub(x, y);
+}
+
 llvm::Value* arithmetic(Selection& s, const ir::Instr& instr, const Args& x) {
   llvm::IRBuilder<>& b = s.b;
   const bool is_float = s.type(instr.dst).type == Type::f32;
@@ -28,7 +35,7 @@ llvm::Value* arithmetic(Selection& s, const ir::Instr& instr, const Args& x) {
                                                                    llvm::APInt(32, static_cast<uint32_t>(instr.imm))));
       return s.i32(instr.imm);
     case ir::Op::add: return is_float ? b.CreateFAdd(x[0], x[1]) : b.CreateAdd(x[0], x[1]);
-    case ir::Op::sub: return is_float ? b.CreateFSub(x[0], x[1]) : b.CreateSub(x[0], x[1]);
+    case ir::Op::sub: return is_float ? difference(b, x[0], x[1]) : b.CreateSub(x[0], x[1]);
     case ir::Op::mul: return is_float ? b.CreateFMul(x[0], x[1]) : b.CreateMul(x[0], x[1]);
     case ir::Op::max: return pick(b, llvm::CmpInst::FCMP_OGT, llvm::CmpInst::ICMP_SGT, x);
     case ir::Op::min: return pick(b, llvm::CmpInst::FCMP_OLT, llvm::CmpInst::ICMP_SLT, x);

@@ -133,7 +133,7 @@ void run_lds(Wave& w, const Instr& i) {
   touch.bytes = row.transfer.bytes;
   touch.writes = row.direction == Direction::store;
   touch.from_memory = false;
-  const Lanes& base = w.vgpr[i.operand[1].first];
+  const Lanes base = w.vgpr[i.operand[1].first];  // a load may overwrite it
   Operand data = i.operand[0];
   for (int n = 0; n < row.accesses; ++n) {
     const auto offset = static_cast<uint32_t>((n == 0 ? i.modifiers.offset : i.modifiers.offset1) * row.stride);
