@@ -118,8 +118,10 @@ TEST(AmdgpuEmulatorReports, UnmetWaits) {
        "v2",
        {}},
       {"gfx942", "ds_write_b32 v1, v0\nglobal_load_dword v2, v1, s[2:3]\nds_read_b32 v2, v1", {unmet_wait}},
-      {"gfx942", "s_mov_b32 m0, 0\nglobal_load_lds_dword v1, s[2:3]\nds_read_b32 v2, v1", {unmet_wait}},
-      {"gfx942", "s_mov_b32 m0, 0\nglobal_load_lds_dword v1, s[2:3]\ns_waitcnt vmcnt(0)\nds_read_b32 v2, v1", {}},
+      {"gfx942", "s_mov_b32 m0, 0\ns_nop 0\nglobal_load_lds_dword v1, s[2:3]\nds_read_b32 v2, v1", {unmet_wait}},
+      {"gfx942",
+       "s_mov_b32 m0, 0\ns_nop 0\nglobal_load_lds_dword v1, s[2:3]\ns_waitcnt vmcnt(0)\nds_read_b32 v2, v1",
+       {}},
   });
 }
 

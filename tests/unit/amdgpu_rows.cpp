@@ -32,7 +32,12 @@ std::string body_of(const std::string& target, const GpuTestRow& row) {
   for (int n = 1; n <= 4; ++n) text += fmt::format("v_mov_b32 v{}, v{}\n", n, n + 5);
   for (int n = 20; n < 24; ++n) text += fmt::format("v_mov_b32 v{}, 0\ns_mov_b32 s{}, 0\n", n, n);
   text += "s_cmp_eq_u32 s12, s12\n";
-  text += std::string(row.text) + "\n";
+  for (const char c : std::string(row.text) + "\n") {
+    text += c;
+    if (c != '\n') continue;  // the rows are not about wait states
+    if (target.starts_with("gfx9")) text += "s_nop 7\n";
+    if (is_gfx12(target)) text += "s_wait_alu depctr_va_vcc(0) depctr_va_sdst(0) depctr_sa_sdst(0) depctr_va_vdst(0)\n";
+  }
   for (int n = 20; n < 24 && is_scalar; ++n) text += fmt::format("v_mov_b32 v{}, s{}\n", n, n);
   return text + fmt::format("global_store_{} v10, v[20:23], s[6:7]\n", wide);
 }

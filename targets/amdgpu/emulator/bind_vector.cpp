@@ -47,6 +47,30 @@ bool is_float(Value v) {
          v == Value::mixed;
 }
 
+bool is_constant(const Operand& o) { return o.kind == Kind::constant && o.written != Written::real; }
+bool fits_half(const Operand& o) { return is_constant(o) && (o.value & 0xffff0000U) == 0; }
+
+/// The half of a 32-bit source that can reach the result, where the instruction's constants say so: what loads of 8 and 16 bits
+/// leave undefined in the other half does not matter then. `o` are the sources.
+Half used_half(const VectorRow& row, const Modifiers& m, const Operand* o, size_t n) {
+  const std::string_view name = row.mnemonic;
+  const bool low = (m.op_sel >> n & 1) == 0;
+  const bool high_from_low = m.has_op_sel_hi && (m.op_sel_hi >> n & 1) == 0;
+  const Value value = row.source[n];
+  if (value == Value::mixed) return (m.op_sel_hi >> n & 1) == 0 ? Half::whole : low ? Half::low : Half::high;
+  if (value == Value::f16x2 || value == Value::bf16x2 || value == Value::i16x2)
+    return low && high_from_low ? Half::low : !low && !high_from_low ? Half::high : Half::whole;
+  if (name == "v_and_b32") return fits_half(o[1 - n]) ? Half::low : Half::whole;
+  if (name == "v_lshlrev_b32" && n == 1) return is_constant(o[0]) && (o[0].value & 31) >= 16 ? Half::low : Half::whole;
+  if (name == "v_and_or_b32" && n < 2) return fits_half(o[1 - n]) ? Half::low : Half::whole;
+  if ((name == "v_lshl_or_b32" || name == "v_lshl_add_u32") && n == 0)
+    return is_constant(o[1]) && (o[1].value & 31) >= 16 ? Half::low : Half::whole;
+  if (name.starts_with("v_bfe_") && n == 0 && is_constant(o[1]) && is_constant(o[2]))
+    return (o[1].value & 31) + (o[2].value & 31) <= 16 ? Half::low : Half::whole;
+  if (name == "v_cvt_f32_ubyte0" || name == "v_cvt_f32_ubyte1" || name == "v_cvt_off_f32_i4") return Half::low;
+  return Half::whole;
+}
+
 Result<void> bind_source(const Program& program, const VectorRow& row, size_t n, Operand& o, Instr& i) {
   const Value value = row.source[n];
   const Modifiers& m = i.modifiers;
@@ -70,7 +94,8 @@ Result<void> bind_source(const Program& program, const VectorRow& row, size_t n,
       if (value != Value::wide && o.words != words_of(value) && o.first != scalar::null)
         return invalid(fmt::format("the emulator knows source {} with {} words", n, words_of(value)));
       const bool is_narrow = is_16_bits(value) && !m.sdwa;
-      add_read(i, o, !is_narrow ? Half::whole : o.half == Half::high ? Half::high : Half::low);
+      const Half half = is_narrow ? (o.half == Half::high ? Half::high : Half::low) : used_half(row, m, &o - n, n);
+      add_read(i, o, half);
       return {};
     }
     case Kind::none:
