@@ -11,16 +11,16 @@ CONCRETE = r"targets/(?!disassemble/)[^/]+/"
 # The first pattern that matches a file says what its includes of this tree must match; {own} is the pattern's first group.
 EDGES = [
     (r"ir/", r"ir/"),
-    (r"targets/target\.", r"ir/|targets/target\.h"),
+    (r"targets/(?:target|build_id)\.", r"ir/|targets/(?:target|build_id)\.h"),
     (r"targets/targets\.cpp", r"ir/|targets/"),
     (r"targets/targets\.h", r"ir/|targets/targets?\.h"),
     (r"targets/x86/(?!emulator/)", r"ir/|targets/target\.h|targets/x86/(?!emulator/)|targets/x86/emulator/emulator\.h"),
     (r"(targets/amdgpu/emulator/)", r"ir/|targets/target\.h|targets/amdgpu/(?:arch|llvm)\.h|{own}"),
     (r"(targets/[^/]+/emulator/)", r"ir/|targets/target\.h|targets/disassemble/|{own}"),
-    (r"(targets/[^/]+/)", r"ir/|targets/target\.h|{own}"),
+    (r"(targets/[^/]+/)", r"ir/|targets/(?:target|build_id)\.h|{own}"),
     (r"jit/", r"ir/|jit/|targets/target\.h"),
-    (r"runtime/", r"ir/|jit/|targets/targets?\.h|runtime/"),
-    (r"tests/unit/", r""),
+    (r"runtime/", r"ir/|jit/|targets/(?:targets?|build_id)\.h|runtime/"),
+    (r"tests/(?:unit|fake_hip)/", r""),
     (r"(?:tools|bench|tests)/", rf"(?!{CONCRETE})"),
 ]
 THIRD_PARTY = [

@@ -29,7 +29,8 @@ TEST(Hip, DebiansLibraryReportsNoGpu) {
   const auto gpus = library->gpus();
   if (gpus) GTEST_SKIP() << "this machine has a GPU: " << gpus->front().name;
   EXPECT_EQ(gpus.error().kind, ErrorKind::resource);
-  EXPECT_NE(gpus.error().message.find("hipInit failed: hipErrorInvalidDevice (101)"), std::string::npos) << gpus.error().message;
+  EXPECT_NE(gpus.error().message.find("hipInit failed: hipErrorInvalidDevice (101)"), std::string::npos)
+      << gpus.error().message;
 }
 
 TEST(Hip, ACpusTargetIsRefusedBeforeHipIsLoaded) {
