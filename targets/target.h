@@ -29,7 +29,7 @@ struct TargetFacts {
       0;  // how far ahead a kernel must ask for the weights that it reads once from memory; 0: it need not
   int fma_per_cycle = 1;            // zmm FMAs; bench_linear --model counts the clock by it
   bool unpacks_beside_dot = false;  // vector pipes that dot steps leave free take the unpacking (Zen: two of four)
-  int64_t task_bytes = 0;  // of scratch that a task can have (a GPU's LDS); 0: as much as it asks for
+  int64_t task_bytes = 0;           // of scratch that a task can have (a GPU's LDS); 0: as much as it asks for
   int64_t l1_bytes = 32 << 10;
   int64_t l2_bytes = 1 << 20;
   double memory_bytes_per_cycle = 5;  // that one core reads from memory through several streams
