@@ -119,8 +119,11 @@ Result<std::unique_ptr<llvm::TargetMachine>> make_machine(const GpuRow& row) {
   if (target == nullptr) return unsupported(fmt::format("{}: {}", row.facts.name, words));
   llvm::TargetOptions options;
   options.AllowFPOpFusion = llvm::FPOpFusion::Strict;  // an fma only where the IR has one
+  // Elements of 16 bits fill a register each: halves save few of them, and a load into one must wait for the other.
+  const bool has_halves = row.family == Family::rdna3 || row.family == Family::rdna4;
+  const char* features = has_halves ? "-real-true16" : "";
   std::unique_ptr<llvm::TargetMachine> machine(target->createTargetMachine(
-      triple, row.facts.name, "", options, llvm::Reloc::PIC_, std::nullopt, llvm::CodeGenOptLevel::Default));
+      triple, row.facts.name, features, options, llvm::Reloc::PIC_, std::nullopt, llvm::CodeGenOptLevel::Default));
   if (machine == nullptr) return unsupported(fmt::format("{}: LLVM has no machine for it", row.facts.name));
   return machine;
 }

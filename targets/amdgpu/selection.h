@@ -73,7 +73,7 @@ struct Selection {
   void write(ir::Value v, std::vector<llvm::Value*> registers);
 
   /// What the lane adds to a coordinate of this layout, i32; null where lanes add nothing.
-  llvm::Value* lane_coord(const Layout& layout, Dim dim);
+  llvm::Value* lane_coord(const Layout& of, Dim dim);
   /// Whether these bits of the lane's number are 0.
   llvm::Value* lane_has_no(uint32_t bits);
   /// An index expression as i32 where its range fits, else as i64.
