@@ -224,8 +224,6 @@ Result<void> check(const Problem& p) {
   if (p.n * p.k > int64_t{1} << 40) return invalid(fmt::format("problem: n*k = {} is over 2^40 weights", p.n * p.k));
   if (p.dot == Dot::bf16 && p.a != Type::bf16)
     return invalid(fmt::format("problem: dot=bf16 needs a=bf16, but a={}; use dot=fma", to_string(p.a)));
-  if (p.dot == Dot::mma && p.a == Type::f32)
-    return invalid("problem: dot=mma needs a=bf16 or a=f16, not a=f32; use dot=fma");
   if (p.numerics >= 0 && (p.dot != Dot::mma || ir::mma_rows()[static_cast<size_t>(p.numerics)].input != p.a))
     return invalid(fmt::format("problem: {} are not the numerics of dot={} with a={}",
                                ir::mma_rows()[static_cast<size_t>(p.numerics)].name, to_string(p.dot), to_string(p.a)));

@@ -231,9 +231,11 @@ TEST(ReferenceSchemes, SubnormalDenseWeightsMayBeLost) {
   EXPECT_LE(out.value, out.bound);
 }
 
-TEST(ReferenceSchemes, MmaIsNotCovered) {
-  Problem problem = *parse_problem("w4a16 n=1 k=1 a=f32 ks=1");
+TEST(ReferenceSchemes, OnlyResolvedDotsAreCovered) {
+  Problem problem = *parse_problem("w4a16 n=1 k=1 a=bf16 ks=1");
   problem.dot = Dot::mma;
+  EXPECT_TRUE(reference_covers(problem));
+  problem.dot = Dot::automatic;
   ASSERT_FALSE(reference_covers(problem));
   EXPECT_EQ(reference_covers(problem).error().kind, ErrorKind::unsupported);
 }
