@@ -93,6 +93,12 @@ Result<void> bind_source(const Program& program, const VectorRow& row, size_t n,
     case Kind::vgpr: {
       if (value != Value::wide && o.words != words_of(value) && o.first != scalar::null)
         return invalid(fmt::format("the emulator knows source {} with {} words", n, words_of(value)));
+      // Compilers add 32-bit products by 64-bit instructions and leave the addend's high word undefined.
+      const bool is_low_word = n == 2 && row.mnemonic.starts_with("v_mad_") && value == Value::b64;
+      if (is_low_word && o.kind == Kind::vgpr) {
+        add_read(i, Range{o.first, 1, true, Half::whole});
+        return {};
+      }
       const bool is_narrow = is_16_bits(value) && !m.sdwa;
       const Half half = is_narrow ? (o.half == Half::high ? Half::high : Half::low) : used_half(row, m, &o - n, n);
       add_read(i, o, half);

@@ -49,6 +49,6 @@ struct CodeObject {
   std::vector<Kernel> kernels;
 };
 
-Result<CodeObject> read_code_object(std::span<const uint8_t> elf);
+Result<CodeObject> read_code_object(std::span<const uint8_t> bytes);
 
 }  // namespace tilejit::amdgpu::emulator
