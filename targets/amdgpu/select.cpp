@@ -197,6 +197,7 @@ class Selector {
       case ir::Op::reduce_max:
       case ir::Op::reduce_add: return select_reduce(s_, instr);
       case ir::Op::dot_i8: return select_dot_i8(s_, instr);
+      case ir::Op::mma: return refuse(s_, instr, "matrix steps have no code yet; dot=fma and dot=i8 work");
       case ir::Op::dot_bf16: return refuse(s_, instr, "no GPU instruction rounds as vdpbf16ps does; dot=fma works");
       case ir::Op::load: return select_load(s_, instr);
       case ir::Op::store: return select_store(s_, instr);

@@ -92,6 +92,13 @@ llvm::Value* to_f32(Selection& s, llvm::Value* x, Type from) {
   return b.CreateSIToFP(x, b.getFloatTy());
 }
 
+/// The fence keeps LLVM from making a product and its rounding one instruction, v_fma_mixlo_f16 with +0 as its addend: a product
+/// of -0 would become +0.
+llvm::Value* f32_to_f16(Selection& s, llvm::Value* x) {
+  x = s.b.CreateArithmeticFence(x, x->getType());
+  return s.b.CreateBitCast(s.b.CreateFPTrunc(x, s.b.getHalfTy()), s.b.getInt16Ty());
+}
+
 llvm::Value* clamped(Selection& s, llvm::Value* x, int64_t lo, int64_t hi) {
   x = s.b.CreateBinaryIntrinsic(llvm::Intrinsic::smax, x, s.i32(lo));
   return s.b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, x, s.i32(hi));
@@ -103,7 +110,7 @@ llvm::Value* converted(Selection& s, llvm::Value* x, Type from, Type to) {
   if (from == to) return x;
   if (to == Type::f32) return to_f32(s, x, from);
   if (from == Type::f32 && to == Type::bf16) return f32_to_bf16(s, x);
-  if (from == Type::f32 && to == Type::f16) return b.CreateBitCast(b.CreateFPTrunc(x, b.getHalfTy()), b.getInt16Ty());
+  if (from == Type::f32 && to == Type::f16) return f32_to_f16(s, x);
   if (from == Type::f32 && to == Type::i32)
     return b.CreateIntrinsic(llvm::Intrinsic::fptosi_sat, {b.getInt32Ty(), b.getFloatTy()},
                              {b.CreateUnaryIntrinsic(llvm::Intrinsic::roundeven, x)});
