@@ -10,6 +10,7 @@
 #include "jit/compile.h"
 #include "jit/default_schedule.h"
 #include "targets/targets.h"
+#include "tests/support/kernel_text.h"
 #include "tests/support/target_run.h"
 
 namespace tilejit {
@@ -42,6 +43,26 @@ TEST_P(AmdgpuProgram, EqualsTheInterpreter) {
           << line << ": " << kernel.name;
     }
   }
+}
+
+/// Zeros of either sign among the factors: a product of -0 stays -0 when it is rounded to f16.
+TEST_P(AmdgpuProgram, ProductsKeepTheSignOfZero) {
+  const Target& target = **find_target(GetParam());
+  const ir::Kernel kernel = test::lowered_kernel(test::legal_kernel(R"(
+kernel product(%x: global f32[4,64], %y: global f32[4,64], %out: global f16[4,64]) {
+  for tasks %p = 0..4 {
+    %a = load %x[%p, 0:64] : f32[1,64]
+    %b = load %y[%p, 0:64] : f32[1,64]
+    %c = mul %a, %b : f32[1,64]
+    %d = convert %c : f16[1,64]
+    store %out[%p, 0:64], %d
+  }
+}
+)"));
+  test::Arguments arguments = test::random_arguments(kernel, 1, 1);
+  auto* x = reinterpret_cast<float*>(arguments.memory[0].data());
+  for (int i = 0; i < 4 * 64; i += 3) x[i] = i % 2 == 0 ? 0.0F : -0.0F;
+  EXPECT_EQ(test::disagreement(target, Device::emulated, kernel, 1, arguments), "");
 }
 
 INSTANTIATE_TEST_SUITE_P(Rows, AmdgpuProgram,
