@@ -58,6 +58,7 @@ llvm::Value* arithmetic(Selection& s, const ir::Instr& instr, const Args& x) {
     case ir::Op::unpack_zero:
     case ir::Op::dot_bf16:
     case ir::Op::dot_i8:
+    case ir::Op::mma:
     case ir::Op::load:
     case ir::Op::store:
     case ir::Op::load_index:
