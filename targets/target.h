@@ -45,13 +45,13 @@ struct TargetFacts {
   int64_t task_bytes = 0;           // of scratch that a task can have (a GPU's LDS); 0: as much as it asks for
   int64_t l1_bytes = 32 << 10;
   int64_t l2_bytes = 1 << 20;
-  bool is_gpu = false;                // an emulator or a driver runs its code, not this process
-  bool keeps_code = false;            // code takes so long to generate that it is kept between processes
-  double memory_bytes_per_cycle = 5;  // that one core reads from memory through several streams
-  int wave_lanes = 0;                 // lanes of a wave; 0: tasks have no waves
-  int most_waves = 16;                // of a task
-  int64_t shared_bytes = 0;           // that the waves of a task share
-  std::vector<MatrixStep> matrix;     // at most one of each type
+  bool is_gpu = false;                  // an emulator or a driver runs its code, not this process
+  bool keeps_code = false;              // code takes so long to generate that it is kept between processes
+  double memory_bytes_per_cycle = 5;    // that one core reads from memory through several streams
+  int wave_lanes = 0;                   // lanes of a wave; 0: tasks have no waves
+  int most_waves = 16;                  // of a task
+  int64_t shared_bytes = 0;             // that the waves of a task share
+  std::vector<MatrixStep> matrix = {};  // at most one of each type
   bool prefers_dot_mma = false;  // dot=auto of 16-bit schemes resolves to mma, where a has the type of a matrix step
   std::string identity;          // everything of the row that can change a byte of code, for the cache key
 };

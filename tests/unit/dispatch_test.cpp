@@ -45,7 +45,8 @@ TEST(Dispatch, TheFirstCallOfARangeCompilesAndOnlyThat) {
   few.loops.m_hi = 4;
   Schedule many;
   many.loops.m_lo = 5;
-  const Dispatch dispatch(problem, {few, many}, PackedWeights(), {.max_threads = 1, .parallel_for = {}}, compile);
+  const Dispatch dispatch(problem, {few, many}, PackedWeights(), {.max_threads = 1, .parallel_for = {}}, compile,
+                          Device::native);
   std::vector<float> memory(1000);
   LinearCall call{.a = memory.data(), .lda = 8, .m = 1, .out = memory.data(), .ldo = 16};
   for (const auto& [m, total] : {std::pair(1, 1), {4, 1}, {2, 1}, {5, 2}, {1000, 2}, {3, 2}}) {
@@ -62,7 +63,7 @@ TEST(Dispatch, AFailedCompilationIsTriedAgain) {
     return KernelCache::Handle(std::make_shared<const Executable>());
   };
   const Dispatch dispatch(*parse_problem("w4a16 n=16 k=8 a=f32 s=f32 dot=fma ks=1"), {Schedule()}, PackedWeights(),
-                          {.max_threads = 1, .parallel_for = {}}, compile);
+                          {.max_threads = 1, .parallel_for = {}}, compile, Device::native);
   EXPECT_EQ(dispatch.warm(1).error().message, "no executable memory");
   fails = false;
   EXPECT_TRUE(dispatch.warm(1));
