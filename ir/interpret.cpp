@@ -8,6 +8,7 @@
 #include <optional>
 #include <utility>
 
+#include "ir/float_mode.h"
 #include "ir/interpret_memory.h"
 #include "ir/interpret_ops.h"
 #include "ir/interpret_plan.h"
@@ -374,7 +375,7 @@ bool Machine::wait(Wave& wave, int64_t may_fly) {
 
 Result<void> interpret(const Kernel& kernel, std::span<const BufferView> parameters, int64_t m,
                        InterpretOptions options) {
-  const interpreter::DefaultMode mode;
+  const DefaultFloatMode mode;
   const interpreter::Plan plan = interpreter::make_plan(kernel);
   interpreter::Machine machine(plan, options);
   if (Result<void> bound = machine.bind(parameters, m); !bound.ok()) return bound;
@@ -383,7 +384,7 @@ Result<void> interpret(const Kernel& kernel, std::span<const BufferView> paramet
 
 Result<void> interpret_task(const Kernel& kernel, std::span<const BufferView> parameters, int64_t m,
                             std::span<const int64_t> task, InterpretOptions options) {
-  const interpreter::DefaultMode mode;
+  const DefaultFloatMode mode;
   const interpreter::Plan plan = interpreter::make_plan(kernel);
   interpreter::Machine machine(plan, options);
   if (Result<void> bound = machine.bind(parameters, m); !bound.ok()) return bound;

@@ -1,15 +1,12 @@
 #include "ir/interpret_ops.h"
 
-#if defined(__SSE__)
-#include <xmmintrin.h>
-#endif
-
 #include <algorithm>
 #include <bit>
 #include <cmath>
 #include <limits>
 
 #include "ir/check.h"
+#include "ir/float_mode.h"
 #include "ir/interpret.h"
 #include "ir/mma.h"
 #include "ir/scalar_ops.h"
@@ -271,14 +268,6 @@ void run_mma(const Step& step, uint32_t* cells) {
 
 }  // namespace
 
-#if defined(__SSE__)
-DefaultMode::DefaultMode() : saved_(_mm_getcsr()) { _mm_setcsr(0x1F80); }
-DefaultMode::~DefaultMode() { _mm_setcsr(saved_); }
-#else
-DefaultMode::DefaultMode() : saved_(0) {}
-DefaultMode::~DefaultMode() = default;
-#endif
-
 void run_tile_op(const Step& step, uint32_t* cells, int64_t lane) {
   const Instr& instr = *step.instr;
   switch (instr.op) {
@@ -327,7 +316,7 @@ void run_tile_op(const Step& step, uint32_t* cells, int64_t lane) {
 namespace tilejit::ir {
 
 float dot_bf16(uint16_t x0, uint16_t x1, uint16_t w0, uint16_t w1, float c) {
-  const interpreter::DefaultMode mode;
+  const DefaultFloatMode mode;
   const uint32_t x[2] = {x0, x1};
   const uint32_t w[2] = {w0, w1};
   const uint32_t acc = std::bit_cast<uint32_t>(c);

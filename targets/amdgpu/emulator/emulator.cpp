@@ -1,10 +1,12 @@
 #include "targets/amdgpu/emulator/emulator.h"
+#include "ir/float_mode.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <utility>
 
+#include "ir/float_mode.h"
 #include "targets/amdgpu/emulator/code_object.h"
 #include "targets/amdgpu/emulator/decode.h"
 #include "targets/amdgpu/emulator/machine.h"
@@ -58,6 +60,7 @@ Result<Emulator> Emulator::load(const GpuRow& row, std::span<const uint8_t> code
 }
 
 Result<Outcome> Emulator::run_workgroup(const Launch& launch) const {
+  const ir::DefaultFloatMode mode;
   Machine machine = TRY(make_machine(*program_, launch));
   start(machine);
   TRY(run(machine));

@@ -1,11 +1,11 @@
 #include "targets/x86/emulator/emulator.h"
 
 #include <fmt/format.h>
-#include <xmmintrin.h>
 
 #include <memory>
 #include <utility>
 
+#include "ir/float_mode.h"
 #include "targets/disassemble/disassemble.h"
 #include "targets/x86/emulator/decode.h"
 #include "targets/x86/emulator/machine.h"
@@ -17,21 +17,8 @@ using emulator::Instr;
 using emulator::Machine;
 using emulator::Program;
 
-/// The host's float arithmetic has the mode that the emulated one requires.
-class HostMode {
- public:
-  HostMode() : saved_(_mm_getcsr()) { _mm_setcsr(emulator::default_mxcsr); }
-  ~HostMode() { _mm_setcsr(saved_); }
-  HostMode(const HostMode&) = delete;
-  HostMode& operator=(const HostMode&) = delete;
-  uint32_t saved() const { return saved_; }
-
- private:
-  const uint32_t saved_;
-};
-
 Result<void> run(const Program& program, const BufferArg* buffers, int64_t m, const int64_t* task, void* scratch) {
-  const HostMode mode;
+  const ir::DefaultFloatMode mode;
   Machine machine({reinterpret_cast<uint64_t>(buffers), static_cast<uint64_t>(m), reinterpret_cast<uint64_t>(task),
                    reinterpret_cast<uint64_t>(scratch)},
                   mode.saved());
