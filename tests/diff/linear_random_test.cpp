@@ -207,6 +207,12 @@ std::vector<std::byte> gather_rows(const std::vector<std::byte>& dense, int64_t 
   return gathered;
 }
 
+/// A GPU's registers are counted when a kernel is compiled: a tile that legal() admits may need more than there are.
+bool is_short_of_registers(const Variant& variant, const Error& error) {
+  return facts_of(variant.target).is_gpu && error.kind == ErrorKind::unsupported &&
+         error.message.find("bytes of memory for each lane") != std::string::npos;
+}
+
 /// Another m whose rows are those of `layer` in other places: no row's bits depend on where it is or on what is beside it.
 void expect_rows_are_independent(uint64_t seed, const RandomLayer& layer, const std::string& machine,
                                  const std::vector<std::byte>& expected, Rng& rng) {
@@ -241,6 +247,7 @@ void run_case(uint64_t seed, const std::string& machine) {
     if (testing::Test::HasFailure()) return;
     SCOPED_TRACE("against\n" + describe_case(seed, layer, other));
     const auto out = run_variant(layer, other, rng);
+    if (!out.ok() && is_short_of_registers(other, out.error())) continue;
     ASSERT_TRUE(out.ok()) << out.error().message;
     expect_same_bits(layer.problem, *expected, *out);
   }

@@ -20,6 +20,7 @@
 namespace tilejit::amdgpu::emulator {
 
 enum class Access : uint8_t { read, read_write };
+/// Ranges may overlap: what one of them allows is allowed.
 struct MemoryRange {
   const void* data = nullptr;
   uint64_t bytes = 0;

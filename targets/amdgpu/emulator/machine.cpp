@@ -94,17 +94,22 @@ void Machine::report(const Wave& wave, ReportKind kind, std::string message) {
 }
 
 uint8_t* Machine::memory(Wave& wave, uint64_t address, uint64_t bytes, Access access) {
+  const Span* read_only = nullptr;  // which holds the address; another may hold it too
   for (size_t n = 0; n <= spans.size() && !spans.empty(); ++n) {
     const size_t at = n == 0 ? last_ : n - 1;
     const Span& span = spans[at];
     if (address < span.first || address - span.first > span.bytes || bytes > span.bytes - (address - span.first))
       continue;
     if (access == Access::read_write && !span.is_writable) {
-      report(wave, ReportKind::out_of_bounds, fmt::format("writes {}, which is read-only", *span.name));
-      return nullptr;
+      read_only = &span;
+      continue;
     }
     last_ = at;
     return reinterpret_cast<uint8_t*>(address);
+  }
+  if (read_only != nullptr) {
+    report(wave, ReportKind::out_of_bounds, fmt::format("writes {}, which is read-only", *read_only->name));
+    return nullptr;
   }
   std::string nearest = "no range";
   for (const Span& span : spans)
