@@ -197,7 +197,8 @@ TEST(AmdgpuHazards, EachRowFires) {
   for (const HazardRow& row : hazard_rows())
     for (const char* name : {"gfx90a", "gfx942", "gfx950"}) {
       const GpuRow& target = gpu(name);
-      const auto lowest = [](unsigned mask) { return std::countr_zero(mask); };
+      // A row that names no register of an instruction means any.
+      const auto lowest = [](unsigned mask) { return mask == 0 ? 0 : std::countr_zero(mask); };
       const auto range = [&](uint8_t roles, int count) {
         return RegisterRange{static_cast<RegisterFile>(lowest(row.files)), 0, count, static_cast<Role>(lowest(roles))};
       };
