@@ -23,10 +23,10 @@ struct BlockOrder {
 BlockOrder block_order(const PackedShape& shape, int kk) {
   BlockOrder order{.lanes = shape.lanes, .kk = kk};
   const int steps = kk / shape.pair;
+  size_t at = 0;
   for (int r = 0; r < shape.lanes; ++r)
     for (int e = 0; e < kk; ++e)
-      order.k_of[static_cast<size_t>(r * kk + e)] =
-          static_cast<uint8_t>(e % steps * shape.lanes * shape.pair + r * shape.pair + e / steps);
+      order.k_of[at++] = static_cast<uint8_t>(e % steps * shape.lanes * shape.pair + r * shape.pair + e / steps);
   return order;
 }
 
