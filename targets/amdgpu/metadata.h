@@ -10,6 +10,6 @@
 
 namespace tilejit::amdgpu {
 
-Result<GpuResources> read_resources(std::span<const uint8_t> elf);
+Result<GpuResources> read_resources(std::span<const uint8_t> bytes);
 
 }  // namespace tilejit::amdgpu

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "ir/float_mode.h"
 #include "targets/amdgpu/emulator/code_object.h"
 #include "targets/amdgpu/emulator/decode.h"
 #include "targets/amdgpu/emulator/machine.h"
