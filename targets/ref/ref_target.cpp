@@ -22,7 +22,7 @@ Result<void> run_task(const ir::Kernel& kernel, size_t task_loops, const BufferA
                      .row_stride = arg.row_stride_bytes * 8 / bits_of(buffer.type)});
   }
   // Each task has its waves in another order.
-  const uint64_t order = std::accumulate(task, task + task_loops, uint64_t{0});
+  const auto order = static_cast<uint64_t>(std::accumulate(task, task + task_loops, int64_t{0}));
   return ir::interpret_task(kernel, views, m, {task, task_loops}, {.wave_order = order});
 }
 

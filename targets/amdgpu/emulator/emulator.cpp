@@ -1,11 +1,11 @@
 #include "targets/amdgpu/emulator/emulator.h"
-#include "ir/float_mode.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <utility>
 
+#include "ir/float_mode.h"
 #include "targets/amdgpu/emulator/code_object.h"
 #include "targets/amdgpu/emulator/decode.h"
 #include "targets/amdgpu/emulator/machine.h"
