@@ -25,10 +25,11 @@ namespace tilejit {
 namespace {
 
 constexpr unsigned intel_syntax = 1;
+constexpr unsigned default_syntax = 0;
 
-/// LLVM's objects for x86-64; later ones hold references to earlier ones.
-struct X86Decoder {
-  llvm::Triple triple{"x86_64-unknown-linux-gnu"};
+/// LLVM's objects for one processor; later ones hold references to earlier ones.
+struct Decoder {
+  llvm::Triple triple;
   llvm::MCTargetOptions options;
   std::unique_ptr<llvm::MCRegisterInfo> registers;
   std::unique_ptr<llvm::MCAsmInfo> syntax;
@@ -39,22 +40,30 @@ struct X86Decoder {
   std::unique_ptr<llvm::MCInstPrinter> printer;
 };
 
-Result<std::unique_ptr<X86Decoder>> make_decoder() {
-  LLVMInitializeX86TargetInfo();
-  LLVMInitializeX86TargetMC();
-  LLVMInitializeX86Disassembler();
-  auto d = std::make_unique<X86Decoder>();
+/// The target's part of LLVM must be initialized.
+Result<std::unique_ptr<Decoder>> make_decoder(const char* triple, const std::string& processor,
+                                              const std::string& features, unsigned syntax) {
+  auto d = std::make_unique<Decoder>();
+  d->triple = llvm::Triple(triple);
   std::string why;
   const llvm::Target* target = llvm::TargetRegistry::lookupTarget(d->triple, why);
-  if (target == nullptr) return unsupported("the disassembler needs an LLVM with the X86 target: " + why);
+  if (target == nullptr) return unsupported(fmt::format("the disassembler needs an LLVM with {}: {}", triple, why));
   d->registers.reset(target->createMCRegInfo(d->triple));
   d->syntax.reset(target->createMCAsmInfo(*d->registers, d->triple, d->options));
   d->instructions.reset(target->createMCInstrInfo());
-  // The decoder's tables know every extension; features only choose the mode.
-  d->features.reset(target->createMCSubtargetInfo(d->triple, "x86-64", ""));
+  d->features.reset(target->createMCSubtargetInfo(d->triple, processor, features));
   d->context = std::make_unique<llvm::MCContext>(d->triple, d->syntax.get(), d->registers.get(), d->features.get());
   d->disassembler.reset(target->createMCDisassembler(*d->features, *d->context));
-  d->printer.reset(target->createMCInstPrinter(d->triple, intel_syntax, *d->syntax, *d->instructions, *d->registers));
+  d->printer.reset(target->createMCInstPrinter(d->triple, syntax, *d->syntax, *d->instructions, *d->registers));
+  return d;
+}
+
+Result<std::unique_ptr<Decoder>> make_x86_decoder() {
+  LLVMInitializeX86TargetInfo();
+  LLVMInitializeX86TargetMC();
+  LLVMInitializeX86Disassembler();
+  // The decoder's tables know every extension; features only choose the mode.
+  auto d = TRY(make_decoder("x86_64-unknown-linux-gnu", "x86-64", "", intel_syntax));
   d->printer->setPrintBranchImmAsAddress(true);
   d->printer->setPrintImmHex(true);
   return d;
@@ -73,7 +82,7 @@ std::string one_line(const std::string& printed) {
   return line;
 }
 
-DisassembledInstr decode(X86Decoder& d, llvm::ArrayRef<uint8_t> rest, uint64_t offset) {
+DisassembledInstr decode_x86(Decoder& d, llvm::ArrayRef<uint8_t> rest, uint64_t offset) {
   llvm::MCInst instr;
   uint64_t size = 0;
   const auto status = d.disassembler->getInstruction(instr, size, rest, offset, llvm::nulls());
@@ -89,11 +98,34 @@ DisassembledInstr decode(X86Decoder& d, llvm::ArrayRef<uint8_t> rest, uint64_t o
 }  // namespace
 
 Result<std::vector<DisassembledInstr>> disassemble_x86(std::span<const uint8_t> code) {
-  auto decoder = TRY(make_decoder());
+  auto decoder = TRY(make_x86_decoder());
   std::vector<DisassembledInstr> listing;
   const llvm::ArrayRef<uint8_t> bytes(code.data(), code.size());
   for (size_t offset = 0; offset < code.size(); offset += listing.back().bytes.size())
-    listing.push_back(decode(*decoder, bytes.drop_front(offset), offset));
+    listing.push_back(decode_x86(*decoder, bytes.drop_front(offset), offset));
+  return listing;
+}
+
+Result<std::vector<DisassembledInstr>> disassemble_amdgpu(const std::string& processor, const std::string& features,
+                                                          std::span<const uint8_t> code, uint64_t address) {
+  LLVMInitializeAMDGPUTargetInfo();
+  LLVMInitializeAMDGPUTargetMC();
+  LLVMInitializeAMDGPUDisassembler();
+  const auto d = TRY(make_decoder("amdgcn-amd-amdhsa", processor, features, default_syntax));
+  std::vector<DisassembledInstr> listing;
+  const llvm::ArrayRef<uint8_t> bytes(code.data(), code.size());
+  for (size_t at = 0; at < code.size();) {
+    llvm::MCInst instr;
+    uint64_t size = 0;
+    const llvm::ArrayRef<uint8_t> rest = bytes.drop_front(at);
+    const auto status = d->disassembler->getInstruction(instr, size, rest, address + at, llvm::nulls());
+    if (status == llvm::MCDisassembler::Fail || size < 4 || size > rest.size()) break;
+    std::string printed;
+    llvm::raw_string_ostream stream(printed);
+    d->printer->printInst(&instr, address + at, "", *d->features, stream);
+    listing.push_back({static_cast<int64_t>(at), {rest.begin(), rest.begin() + size}, one_line(printed)});
+    at += size;
+  }
   return listing;
 }
 
@@ -104,6 +136,11 @@ Result<std::vector<DisassembledInstr>> disassemble_x86(std::span<const uint8_t> 
 namespace tilejit {
 
 Result<std::vector<DisassembledInstr>> disassemble_x86(std::span<const uint8_t>) {
+  return unsupported("the disassembler needs LLVM (build with TILEJIT_AMDGPU=ON)");
+}
+
+Result<std::vector<DisassembledInstr>> disassemble_amdgpu(const std::string&, const std::string&,
+                                                          std::span<const uint8_t>, uint64_t) {
   return unsupported("the disassembler needs LLVM (build with TILEJIT_AMDGPU=ON)");
 }
 

@@ -15,7 +15,7 @@ EDGES = [
     (r"targets/targets\.cpp", r"ir/|targets/"),
     (r"targets/targets\.h", r"ir/|targets/targets?\.h"),
     (r"targets/x86/(?!emulator/)", r"ir/|targets/target\.h|targets/x86/(?!emulator/)|targets/x86/emulator/emulator\.h"),
-    (r"(targets/amdgpu/emulator/)", r"ir/|targets/target\.h|targets/amdgpu/(?:arch|llvm)\.h|{own}"),
+    (r"(targets/amdgpu/emulator/)", r"ir/|targets/target\.h|targets/disassemble/|targets/amdgpu/arch\.h|{own}"),
     (r"(targets/[^/]+/emulator/)", r"ir/|targets/target\.h|targets/disassemble/|{own}"),
     (r"(targets/[^/]+/)", r"ir/|targets/(?:target|build_id)\.h|{own}"),
     (r"jit/", r"ir/|jit/|targets/target\.h"),
