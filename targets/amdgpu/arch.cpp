@@ -14,7 +14,6 @@ GpuRow cdna(const char* name, Family family) {
   row.facts.lanes = 64;
   row.facts.registers = 192;  // of 256, without addresses and what is in flight
   row.family = family;
-  row.agprs = 256;
   if (family == Family::cdna4) {
     row.lds_bytes = 160 << 10;
     row.lds_banks = 64;
@@ -23,7 +22,7 @@ GpuRow cdna(const char* name, Family family) {
   return row;
 }
 
-GpuRow rdna(const char* name, const char* also, Family family, int simd_vgprs) {
+GpuRow rdna(const char* name, Family family, int simd_vgprs) {
   GpuRow row;
   row.facts.name = name;
   row.facts.identity = name;
@@ -31,7 +30,6 @@ GpuRow rdna(const char* name, const char* also, Family family, int simd_vgprs) {
   row.facts.keeps_code = true;
   row.facts.lanes = 32;
   row.facts.registers = 192;
-  row.also = also;
   row.family = family;
   if (family != Family::rdna2) row.dot4 = Dot4::mixed_signs;
   row.wave = 32;
@@ -46,15 +44,9 @@ GpuRow rdna(const char* name, const char* also, Family family, int simd_vgprs) {
 
 std::span<const GpuRow> gpu_rows() {
   static const std::vector<GpuRow> rows = {
-      cdna("gfx90a", Family::cdna2),
-      cdna("gfx942", Family::cdna3),
-      cdna("gfx950", Family::cdna4),
-      rdna("gfx1030", "", Family::rdna2, 1024),
-      rdna("gfx1100", "gfx1101, gfx1102, gfx1103", Family::rdna3, 1536),
-      rdna("gfx1150", "", Family::rdna3, 1024),
-      rdna("gfx1151", "", Family::rdna3, 1536),
-      rdna("gfx1200", "", Family::rdna4, 1536),
-      rdna("gfx1201", "", Family::rdna4, 1536),
+      cdna("gfx90a", Family::cdna2),        cdna("gfx942", Family::cdna3),        cdna("gfx950", Family::cdna4),
+      rdna("gfx1030", Family::rdna2, 1024), rdna("gfx1100", Family::rdna3, 1536), rdna("gfx1150", Family::rdna3, 1024),
+      rdna("gfx1151", Family::rdna3, 1536), rdna("gfx1200", Family::rdna4, 1536), rdna("gfx1201", Family::rdna4, 1536),
   };
   return rows;
 }

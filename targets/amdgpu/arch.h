@@ -19,18 +19,16 @@ constexpr bool is_cdna(Family family) { return family <= Family::cdna4; }
 enum class Dot4 : uint8_t { none, both_signed, mixed_signs };
 
 struct GpuRow {
-  TargetFacts facts;      // name: what LLVM calls the processor
-  std::string_view also;  // processors that execute the same code objects when they are compiled for them
+  TargetFacts facts;  // name: what LLVM calls the processor
   Family family = Family::cdna3;
   Dot4 dot4 = Dot4::both_signed;
   int wave = 64;              // lanes
   int64_t lds_bytes = 65536;  // that one workgroup can have
   int vgprs = 256;            // 32-bit vector registers that one wave can have, AGPRs excluded
-  int agprs = 0;
-  int simd_vgprs = 512;  // of a SIMD, for each lane; the waves that are resident on it share them
-  int most_waves = 8;    // resident on a SIMD
-  int simds = 4;         // that share one LDS
-  int lds_banks = 32;    // of four bytes
+  int simd_vgprs = 512;       // of a SIMD, for each lane; the waves that are resident on it share them
+  int most_waves = 8;         // resident on a SIMD
+  int simds = 4;              // that share one LDS
+  int lds_banks = 32;         // of four bytes
 };
 
 std::span<const GpuRow> gpu_rows();

@@ -12,17 +12,14 @@
 
 #include <cstdint>
 
+#include "targets/target.h"
+
 namespace tilejit::amdgpu {
 
 inline constexpr int64_t buffer_alignment = 16;
 
-struct BufferArgument {
-  uint64_t data;
-  int64_t row_stride_bytes;
-};
-
 constexpr int64_t explicit_bytes(int64_t parameters) {
-  return parameters * int64_t{sizeof(BufferArgument)} + int64_t{sizeof(int64_t)};
+  return parameters * int64_t{sizeof(BufferArg)} + int64_t{sizeof(int64_t)};
 }
 
 }  // namespace tilejit::amdgpu
