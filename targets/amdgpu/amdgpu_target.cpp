@@ -27,26 +27,25 @@ std::string text_of(const llvm::Module& module) {
 }
 
 /// The instructions that ship: address, first bytes, text.
-Result<std::string> listing_of(const amdgpu::GpuRow& row, std::span<const uint8_t> elf) {
+Result<std::string> listing_of(const amdgpu::GpuRow& row, const amdgpu::emulator::Kernel& kernel) {
   using namespace amdgpu::emulator;
-  const CodeObject object = TRY(read_code_object(elf));
   const WaveSize wave = row.wave == 32 ? WaveSize::wave32 : WaveSize::wave64;
   std::string text;
-  for (const Kernel& kernel : object.kernels)
-    for (const Line& line : TRY(disassemble(row.facts.name, wave, kernel.code, kernel.address)))
-      text += fmt::format("{:8x}: {:08x} {}\n", line.address, line.encoding, line.text);
+  for (const Line& line : TRY(disassemble(row.facts.name, wave, kernel.code, kernel.address)))
+    text += fmt::format("{:8x}: {:08x} {}\n", line.address, line.encoding, line.text);
   return text;
 }
 
-Resources resources_of(const amdgpu::GpuResources& gpu) {
+Resources resources_of(const amdgpu::emulator::Kernel& kernel) {
+  const amdgpu::emulator::KernelMetadata& says = kernel.metadata;
   Resources r;
-  r.vector_registers = gpu.vgprs;
-  r.general_registers = gpu.sgprs;
-  r.accumulator_registers = gpu.agprs;
-  r.spill_slots = gpu.spilled_vgprs + gpu.spilled_sgprs;
-  r.shared_bytes = gpu.lds_bytes;
-  r.private_bytes = gpu.private_bytes;
-  r.code_bytes = gpu.code_bytes;
+  r.vector_registers = static_cast<int>(says.vgprs);
+  r.general_registers = static_cast<int>(says.sgprs);
+  r.accumulator_registers = static_cast<int>(says.agprs);
+  r.spill_slots = says.vgpr_spills + says.sgpr_spills;
+  r.shared_bytes = says.lds_bytes;
+  r.private_bytes = says.private_bytes;
+  r.code_bytes = static_cast<int64_t>(kernel.code.size());
   return r;
 }
 
@@ -72,17 +71,19 @@ class AmdgpuTarget final : public Target {
     const std::unique_ptr<llvm::TargetMachine> machine = TRY(amdgpu::make_machine(row_));
     const std::unique_ptr<llvm::Module> module = TRY(amdgpu::select(kernel, row_, context, *machine));
     if (options.stages) options.stages("llvm", text_of(*module));
-    amdgpu::GpuCode gpu = TRY(amdgpu::generate(*module, *machine, options.stages));
-    if (gpu.resources.private_bytes != 0)
+    Code code;
+    code.bytes = TRY(amdgpu::generate(*module, *machine, options.stages));
+    const amdgpu::emulator::CodeObject object = TRY(amdgpu::emulator::read_code_object(code.bytes));
+    const amdgpu::emulator::Kernel& shipped = object.kernels.front();
+    const amdgpu::emulator::KernelMetadata& says = shipped.metadata;
+    if (says.private_bytes != 0)
       return unsupported(
           fmt::format("{}: kernel {} needs {} bytes of memory for each lane beside {} registers: smaller "
                       "tiles (mr, nr or streams) fit",
-                      row_.facts.name, kernel.name, gpu.resources.private_bytes, gpu.resources.vgprs));
-    Code code;
-    code.bytes = std::move(gpu.elf);
-    code.gpu = {kernel.name, gpu.resources.workgroup_size};
-    if (options.stages) code.listing = TRY(listing_of(row_, code.bytes));
-    code.resources = resources_of(gpu.resources);
+                      row_.facts.name, kernel.name, says.private_bytes, says.vgprs));
+    code.gpu = {kernel.name, static_cast<int>(says.most_workitems)};
+    if (options.stages) code.listing = TRY(listing_of(row_, shipped));
+    code.resources = resources_of(shipped);
     return code;
   }
 

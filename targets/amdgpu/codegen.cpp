@@ -28,7 +28,6 @@
 #include "ir/check.h"
 #include "targets/amdgpu/link.h"
 #include "targets/amdgpu/llvm.h"
-#include "targets/amdgpu/metadata.h"
 
 namespace tilejit::amdgpu {
 namespace {
@@ -128,7 +127,7 @@ Result<std::unique_ptr<llvm::TargetMachine>> make_machine(const GpuRow& row) {
   return machine;
 }
 
-Result<GpuCode> generate(llvm::Module& module, llvm::TargetMachine& machine, const StageSink& stages) {
+Result<std::vector<uint8_t>> generate(llvm::Module& module, llvm::TargetMachine& machine, const StageSink& stages) {
   std::string words;
   module.getContext().setDiagnosticHandler(std::make_unique<Diagnostics>(words));
   std::string broken;
@@ -136,15 +135,12 @@ Result<GpuCode> generate(llvm::Module& module, llvm::TargetMachine& machine, con
   const bool is_sound = !llvm::verifyModule(module, &verifier);
   CHECK(is_sound, broken + print(module));
   optimize(module, machine);
-  GpuCode code;
   if (stages) stages("llvm_opt", print(module));
   const auto object = emit(module, machine);
   module.getContext().setDiagnosticHandler(nullptr);
   if (!words.empty()) return unsupported(fmt::format("LLVM: {}", words));
   if (!object) return unsupported("LLVM cannot write AMDGPU objects");
-  code.elf = TRY(link({object->data(), object->size()}));
-  code.resources = TRY(read_resources(code.elf));
-  return code;
+  return link({object->data(), object->size()});
 }
 
 }  // namespace tilejit::amdgpu

@@ -21,29 +21,10 @@ class TargetMachine;
 
 namespace tilejit::amdgpu {
 
-/// What the metadata of a code object says of a kernel.
-struct GpuResources {
-  int vgprs = 0;
-  int agprs = 0;
-  int sgprs = 0;
-  int spilled_vgprs = 0;
-  int spilled_sgprs = 0;
-  int64_t lds_bytes = 0;
-  int64_t private_bytes = 0;  // of scratch memory that one lane needs
-  int64_t kernarg_bytes = 0;
-  int workgroup_size = 0;
-  int64_t code_bytes = 0;
-};
-
-struct GpuCode {
-  std::vector<uint8_t> elf;
-  GpuResources resources;
-};
-
 /// LLVM's machine for a row. The module of a kernel takes its triple and data layout before instructions are written.
 Result<std::unique_ptr<llvm::TargetMachine>> make_machine(const GpuRow& row);
 
-/// The module holds one kernel. `stages` (may be empty) receives "llvm_opt".
-Result<GpuCode> generate(llvm::Module& module, llvm::TargetMachine& machine, const StageSink& stages);
+/// The code object of a module with one kernel. `stages` (may be empty) receives "llvm_opt".
+Result<std::vector<uint8_t>> generate(llvm::Module& module, llvm::TargetMachine& machine, const StageSink& stages);
 
 }  // namespace tilejit::amdgpu

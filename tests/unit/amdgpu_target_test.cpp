@@ -11,8 +11,8 @@
 #include "jit/compile.h"
 #include "jit/default_schedule.h"
 #include "targets/amdgpu/arch.h"
+#include "targets/amdgpu/emulator/code_object.h"
 #include "targets/amdgpu/kernel_arguments.h"
-#include "targets/amdgpu/metadata.h"
 #include "targets/targets.h"
 #include "tests/support/kernel_text.h"
 #include "tests/support/target_run.h"
@@ -53,15 +53,17 @@ TEST_P(AmdgpuRow, CompilesEverySchemeWithoutSpills) {
     for (const CompiledKernel& one : *compiled) {
       int64_t parameters = 0;
       for (const ir::Buffer& buffer : one.kernel.buffers) parameters += buffer.is_parameter();
-      const auto resources = amdgpu::read_resources(one.code.bytes);
-      ASSERT_TRUE(resources.ok()) << resources.error().message;
-      EXPECT_EQ(resources->private_bytes, 0);
-      EXPECT_EQ(resources->spilled_vgprs + resources->spilled_sgprs, 0);
-      EXPECT_LE(resources->vgprs, 2 * row.vgprs);
-      EXPECT_LE(resources->lds_bytes, row.lds_bytes);
-      EXPECT_EQ(resources->workgroup_size, row.wave);
-      EXPECT_EQ(resources->kernarg_bytes, amdgpu::explicit_bytes(parameters));
-      EXPECT_GT(resources->code_bytes, 0);
+      const auto object = amdgpu::emulator::read_code_object(one.code.bytes);
+      ASSERT_TRUE(object.ok()) << object.error().message;
+      ASSERT_EQ(object->kernels.size(), 1u);
+      const amdgpu::emulator::KernelMetadata& says = object->kernels.front().metadata;
+      EXPECT_EQ(says.private_bytes, 0);
+      EXPECT_EQ(says.vgpr_spills + says.sgpr_spills, 0);
+      EXPECT_LE(says.vgprs, 2 * row.vgprs);
+      EXPECT_LE(says.lds_bytes, row.lds_bytes);
+      EXPECT_EQ(says.most_workitems, row.wave);
+      EXPECT_EQ(says.kernarg_bytes, amdgpu::explicit_bytes(parameters));
+      EXPECT_GT(one.code.resources.code_bytes, 0);
     }
   }
 }
