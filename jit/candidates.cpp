@@ -11,7 +11,7 @@ namespace {
 // Widths in vectors of the target; a register tile is at most as wide as its panel.
 constexpr int panel_vectors[] = {1, 2, 3, 4, 6, 8, 12, 16};
 constexpr int tile_widths[] = {1, 2, 3, 4, 6, 8, 12, 16};
-constexpr int stream_counts[] = {1, 2, 4, 8};
+constexpr int stream_counts[] = {1, 2, 4, 8};  // no more panels than the layer has, rounded up
 constexpr int tile_rows[] = {1, 2, 3, 4, 5, 6, 8, 10, 12, 14};
 constexpr int unrolls[] = {1, 2, 4};
 // expand=inplace with all of k. Rows of a task are rounded up to whole tiles, 0: all of m.
@@ -43,14 +43,25 @@ class Space {
         Loops loops;
         loops.mr = rows;
         loops.nr = columns * target_.lanes;
-        add_inplace(loops);
-        add_panel(loops);
+        for (const int streams : tile_streams()) {
+          loops.sr = streams;
+          add_inplace(loops);
+          add_panel(loops);
+        }
       }
     for (const Loops& loops : default_loops(problem_, layout_, target_)) add_missing(loops);
     return std::move(candidates_);
   }
 
  private:
+  /// All streams of the layout, a half, a quarter.
+  std::vector<int> tile_streams() const {
+    std::vector<int> counts = {0};
+    for (const int parts : {2, 4})
+      if (layout_.streams % parts == 0) counts.push_back(layout_.streams / parts);
+    return counts;
+  }
+
   /// Register tiles in steps of a matrix step, and the waves that share a task.
   std::vector<Candidate> all_matrix() {
     const MatrixStep* step = matrix_step_of(problem_, target_);
@@ -85,10 +96,13 @@ class Space {
           loops.split = split;
           loops.mc = static_cast<int>(round_up(rows, loops.mr));
           loops.unroll = unroll;
+          const int usual = usual_prefetch({layout_, loops}, target_);
           for (const int bytes : prefetch_bytes) {
             loops.prefetch = bytes;
-            add(loops);
+            if (bytes != usual) add(loops);
           }
+          loops.prefetch = usual;
+          add(loops);
           add_next_block(loops);
         }
     loops.split = 0;
@@ -103,7 +117,7 @@ class Space {
   void add_blocked(Loops loops, int64_t weight_bits) {
     std::vector<int> depths;  // shares of a short k coincide
     for (const int share : block_shares) {
-      loops.kc = share == 0 ? 0 : block_k(problem_, layout_, weight_bits, target_.l2_bytes / share);
+      loops.kc = share == 0 ? 0 : block_k(problem_, {layout_, loops}, weight_bits, target_.l2_bytes / share);
       const bool is_whole_k = loops.kc == 0 && loops.expand == Expand::inplace;
       if (is_whole_k || std::find(depths.begin(), depths.end(), loops.kc) != depths.end()) continue;
       depths.push_back(loops.kc);
@@ -121,7 +135,7 @@ class Space {
 
   /// The prefetch of the next block or panel, shared by several register tiles.
   void add_next_block(Loops loops) {
-    loops.prefetch = next_block_bytes(problem_, layout_, loops.kc);
+    loops.prefetch = next_block_bytes(problem_, {layout_, loops});
     for (const int spread : spreads) {
       loops.spread = spread;
       add(loops);
@@ -164,7 +178,8 @@ std::vector<Layout> candidate_layouts(const Problem& resolved, const TargetFacts
     const int panel = vectors * target.lanes;
     if (panel > round_up(resolved.n, target.lanes)) break;
     for (const int streams : stream_counts)
-      layouts.push_back({.panel = panel, .kk = resolved.packed_k(), .streams = streams});
+      if (streams == 1 || streams / 2 * panel < resolved.n)
+        layouts.push_back({.panel = panel, .kk = resolved.packed_k(), .streams = streams});
   }
   return layouts;
 }

@@ -17,7 +17,7 @@ struct Candidate {
   Result<void> verdict;
 };
 
-/// Panels no wider than the layer, each with every number of streams.
+/// Panels no wider than the layer, each with every number of streams that it fills.
 std::vector<Layout> candidate_layouts(const Problem& resolved, const TargetFacts& target);
 /// Every loops under one layout: those of the tables, then the default ones that are not among them.
 std::vector<Candidate> candidates(const Problem& resolved, const Layout& layout, const TargetFacts& target);

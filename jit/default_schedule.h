@@ -10,11 +10,13 @@
 
 namespace tilejit {
 
-/// The most k, of 128s, whose weights of so many bits take at most `bytes` (all streams of a panel), a divisor of k where one is
+/// The most k, of 128s, whose weights of so many bits take at most `bytes` in the streams of a task, a divisor of k where one is
 /// near; 0: all of k fits.
-int block_k(const Problem& problem, const Layout& layout, int64_t weight_bits, int64_t bytes);
+int block_k(const Problem& problem, const Schedule& schedule, int64_t weight_bits, int64_t bytes);
 /// In each stream, from the packed words of a block of kc (0: all of k) to those that the task, or the next one, uses after it.
-int next_block_bytes(const Problem& problem, const Layout& layout, int kc);
+int next_block_bytes(const Problem& problem, const Schedule& schedule);
+/// How far ahead each stream of a task asks for weights that it reads once; 0 where the target need not.
+int usual_prefetch(const Schedule& schedule, const TargetFacts& target);
 
 /// The layout a row uses for a problem when nothing is tuned.
 Layout default_layout(const Problem& problem, const TargetFacts& target);

@@ -85,8 +85,8 @@ class Reasons {
     require(needed <= target_.registers, fmt::format("mr={} nr={} streams={} needs {} registers of {}", loops_.mr,
                                                      loops_.nr, layout_.streams, needed, target_.registers));
     require(loops_.expand == Expand::inplace && loops_.mc == 0 && loops_.prefetch == 0 && loops_.spread == 1 &&
-                loops_.unroll == 1,
-            "expand, mc, unroll, prefetch and spread are for dot steps");
+                loops_.unroll == 1 && loops_.sr == 0,
+            "expand, mc, unroll, prefetch, spread and sr are for dot steps");
   }
 
   void check_waves() {

@@ -28,6 +28,7 @@ constexpr std::array keys = {
     Key{"kt", [](Schedule& s) -> int& { return s.layout.kt; }, 0, 64},
     Key{"mr", [](Schedule& s) -> int& { return s.loops.mr; }, 1, 256},
     Key{"nr", [](Schedule& s) -> int& { return s.loops.nr; }, 1, 1024},
+    Key{"sr", [](Schedule& s) -> int& { return s.loops.sr; }, 0, 16},
     Key{"kc", [](Schedule& s) -> int& { return s.loops.kc; }, 0, 1 << 20},
     Key{"mc", [](Schedule& s) -> int& { return s.loops.mc; }, 0, 1 << 20},
     Key{"wm", [](Schedule& s) -> int& { return s.loops.wm; }, 1, 32},
@@ -114,11 +115,12 @@ std::string print_schedule(const Schedule& s) {
   const std::string hi = l.m_hi == Loops::no_limit ? "*" : std::to_string(l.m_hi);
   const bool has_waves = s.layout.is_matrix() || l.wm != 1 || l.wn != 1 || l.stages != 1;
   const std::string waves = has_waves ? fmt::format(" wm={} wn={} stages={}", l.wm, l.wn, l.stages) : "";
+  const std::string streams = l.sr == 0 ? "" : fmt::format(" sr={}", l.sr);
   const std::string split = l.split == 0 ? "" : fmt::format(" split={}", l.split);
   const std::string spread = l.spread == 1 ? "" : fmt::format(" spread={}", l.spread);
-  return fmt::format("{} mr={} nr={} expand={} kc={} mc={}{}{} unroll={} prefetch={}{} rows={}..{}",
-                     print_layout(s.layout), l.mr, l.nr, l.expand == Expand::panel ? "panel" : "inplace", l.kc, l.mc,
-                     waves, split, l.unroll, l.prefetch, spread, l.m_lo, hi);
+  return fmt::format("{} mr={} nr={}{} expand={} kc={} mc={}{}{} unroll={} prefetch={}{} rows={}..{}",
+                     print_layout(s.layout), l.mr, l.nr, streams, l.expand == Expand::panel ? "panel" : "inplace", l.kc,
+                     l.mc, waves, split, l.unroll, l.prefetch, spread, l.m_lo, hi);
 }
 
 const Loops& loops_for(const std::vector<Loops>& ranges, int64_t m) {
@@ -131,6 +133,7 @@ namespace {
 std::vector<std::string> dot_reasons(const Problem& problem, const Schedule& schedule, const TargetFacts& target) {
   const Layout& layout = schedule.layout;
   const Loops& loops = schedule.loops;
+  const int streams = schedule.tile_streams();
   std::vector<std::string> reasons;
   const auto require = [&](bool met, std::string reason) {
     if (!met) reasons.push_back(std::move(reason));
@@ -146,15 +149,16 @@ std::vector<std::string> dot_reasons(const Problem& problem, const Schedule& sch
             fmt::format("panel={} is not a multiple of {} (lanes of a vector)", layout.panel, target.lanes));
     require(loops.nr % target.lanes == 0,
             fmt::format("nr={} is not a multiple of {} (lanes of a vector)", loops.nr, target.lanes));
-    const int columns = vectors(loops.nr, target) * layout.streams;
+    const int columns = vectors(loops.nr, target) * streams;
     // The sums of a chunk and its weights, which the innermost loop needs; the sums of segments may wait in spill slots.
     const int needed = loops.mr * columns * problem.digits() + columns + 1;
     require(needed <= target.registers, fmt::format("mr={} nr={} streams={} needs {} vector registers of {}", loops.mr,
-                                                    loops.nr, layout.streams, needed, target.registers));
+                                                    loops.nr, streams, needed, target.registers));
   }
   const int halves = problem.has(Epilogue::swiglu) ? 2 : 1;
-  require(layout.streams % halves == 0,
-          fmt::format("streams={}: swiglu joins pairs of streams, one of each half", layout.streams));
+  require(layout.streams % streams == 0, fmt::format("sr={} does not divide streams={}", loops.sr, layout.streams));
+  require(streams % halves == 0, fmt::format("{}={}: swiglu joins pairs of streams, one of each half",
+                                             loops.sr == 0 ? "streams" : "sr", streams));
   if (loops.split != 0) {
     require(!loops.is_blocked(), fmt::format("split=1 with expand={} kc={}: segments as tasks need expand=inplace kc=0",
                                              loops.expand == Expand::panel ? "panel" : "inplace", loops.kc));
@@ -162,9 +166,6 @@ std::vector<std::string> dot_reasons(const Problem& problem, const Schedule& sch
             fmt::format("split=1 needs two or more k segments of one length, ks={}", problem.ks));
   }
   require(layout.panel % loops.nr == 0, fmt::format("nr={} does not divide panel={}", loops.nr, layout.panel));
-  if (loops.expand == Expand::panel)
-    require(!problem.is_cheap_to_unpack(),
-            fmt::format("expand=panel: {} weights are dot operands as they are packed", to_string(problem.scheme)));
   if (loops.is_blocked()) {
     const int unit = problem.dot == Dot::i8x2 ? 128 : layout.kk;
     require(loops.kc % unit == 0, fmt::format("kc={} is not a multiple of {} (k of a {})", loops.kc, unit,

@@ -22,7 +22,7 @@ namespace tilejit {
 struct Layout {
   int panel = 64;   // channels per panel
   int kk = 8;       // weights per word of a channel: Problem::packed_k; for matrix steps a multiple of kt
-  int streams = 1;  // panels read side by side by one task
+  int streams = 1;  // panels read side by side by one task, at most; their number is a multiple of it
   int kl = 0;       // matrix steps: lanes that share a column's k; 0: dot steps
   int kt = 0;       // matrix steps: consecutive k of a lane in one step
 
@@ -39,7 +39,8 @@ struct Loops {
   static constexpr int64_t no_limit = INT64_MAX;
 
   int mr = 1;   // rows of the register tile
-  int nr = 64;  // columns of the register tile; divides panel
+  int nr = 64;  // columns of the register tile in each of its streams; divides panel
+  int sr = 0;   // streams of the register tile and of its task; divides streams; 0: all of them
   Expand expand = Expand::inplace;
   int kc = 0;     // k per block, which all rows of a task use before the next one: a multiple of kk (dot=i8x2: of 128);
                   // 0: expand=panel: all of k; inplace: no blocks, a register tile goes through all of k
@@ -65,6 +66,8 @@ struct Loops {
 struct Schedule {
   Layout layout;
   Loops loops;
+
+  int tile_streams() const { return loops.sr == 0 ? layout.streams : loops.sr; }
   bool operator==(const Schedule&) const = default;
 };
 

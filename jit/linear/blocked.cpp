@@ -49,7 +49,7 @@ class Blocked {
   bool tile_takes_zeros() const { return !unpacks_once() || !unpacking_takes_zeros(); }
 
   void declare_scratch() {
-    const int64_t columns = int64_t{g.layout.panel} * g.layout.streams;
+    const int64_t columns = int64_t{g.layout.panel} * g.streams;
     if (unpacks_once())
       panel_ = b.buffer("panel", Space::scratch, g.u, {words_of_block(g) * g.steps, columns, g.depth});
     if (direct_) return;

@@ -82,8 +82,8 @@ DotTypes dot_types(Dot dot) {
 
 Geometry::Geometry(const Problem& problem, const Schedule& schedule)
     : p(problem), layout(schedule.layout), loops(schedule.loops), shape(packed_shape(p, layout)),
-      piece_blocks(p.dot == Dot::i8x2 ? 128 / shape.block_k : shape.blocks), digits(p.digits()),
-      ks(p.scheme == Scheme::w8a8 ? 1 : p.ks) {
+      streams(schedule.tile_streams()), piece_blocks(p.dot == Dot::i8x2 ? 128 / shape.block_k : shape.blocks),
+      digits(p.digits()), ks(p.scheme == Scheme::w8a8 ? 1 : p.ks) {
   const DotTypes types = is_matrix() ? matrix_types(p, shape) : dot_types(p.dot);
   x = types.x;
   u = is_matrix() ? x : p.unpacked_type();
@@ -186,7 +186,7 @@ int64_t scratch_bytes(const Problem& resolved, const Schedule& schedule) {
   const Geometry g(resolved, schedule);
   const int64_t staged = resolved.has_integer_dot() ? int64_t{g.loops.mr} * g.ap_columns * 4 : 0;
   if (!schedule.loops.is_blocked()) return staged;
-  const int64_t columns = int64_t{g.layout.panel} * g.layout.streams;
+  const int64_t columns = int64_t{g.layout.panel} * g.streams;
   const bool has_panel = schedule.loops.expand == Expand::panel;
   const int64_t panel = has_panel ? bytes_of(g.u, words_of_block(g) * g.layout.kk * columns) : 0;
   const int64_t saved = int64_t{g.loops.mc} * columns * 4 * (resolved.ks > 1 ? 3 : 2);

@@ -35,6 +35,7 @@ struct Geometry {
   const Layout& layout;
   const Loops& loops;
   PackedShape shape;
+  int streams;           // of a register tile
   int64_t piece_blocks;  // words of a full piece
   /// Segments of k, ascending, each a list of runs; when all are alike only the first, which a loop over `repeats` moves on.
   std::vector<std::vector<Run>> segments;

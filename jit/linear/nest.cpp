@@ -9,8 +9,8 @@ using ir::LoopKind;
 Nest::Nest(const Geometry& geometry, ir::Builder& builder) : g(geometry), b(builder), t(geometry, builder) {}
 
 void Nest::open_panels() {
-  const ir::Value p = b.for_loop(LoopKind::tasks, "p", 0, g.shape.panels / g.layout.streams);
-  t.at.panel = Affine::of(p, g.layout.streams);
+  const ir::Value p = b.for_loop(LoopKind::tasks, "p", 0, g.shape.panels / g.streams);
+  t.at.panel = Affine::of(p, g.streams);
 }
 
 void Nest::open_row_block() {

@@ -25,17 +25,17 @@ ir::Kernel build_reduce(const Geometry& g) {
   const ir::TileType tile{Type::f32, {g.loops.mr, g.loops.nr, 1}};
   const Value sum = b.tile("sum", tile);
   std::vector<Value> totals;
-  for (int s = 0; s < g.layout.streams; ++s) totals.push_back(b.tile("total" + (s > 0 ? std::to_string(s) : ""), tile));
+  for (int s = 0; s < g.streams; ++s) totals.push_back(b.tile("total" + (s > 0 ? std::to_string(s) : ""), tile));
 
   // Waves have few registers and many tasks.
   const LoopKind inner = g.is_matrix() ? LoopKind::tasks : LoopKind::serial;
   Position at;
-  at.panel = Affine::of(b.for_loop(LoopKind::tasks, "p", 0, g.shape.panels / g.layout.streams), g.layout.streams);
+  at.panel = Affine::of(b.for_loop(LoopKind::tasks, "p", 0, g.shape.panels / g.streams), g.streams);
   at.row = Affine::of(b.for_loop(inner, "b", 0, g.row_blocks()), g.loops.mr);
   at.column = Affine::of(b.for_loop(inner, "h", 0, g.layout.panel / g.loops.nr), g.loops.nr);
   for (const Value total : totals) b.fill(total, 0);
   const Affine segment = Affine::of(b.for_loop(LoopKind::serial, "seg", 0, g.repeats));
-  for (int s = 0; s < g.layout.streams; ++s) {
+  for (int s = 0; s < g.streams; ++s) {
     const Affine channel = (at.panel + s) * g.layout.panel + at.column;
     b.load(sum, partial, {{at.row, g.loops.mr}, {segment}, {channel, g.loops.nr}});
     const Value total = totals[static_cast<size_t>(s)];

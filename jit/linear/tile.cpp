@@ -30,7 +30,7 @@ Tile::Tile(const Geometry& geometry, ir::Builder& builder) : g(geometry), b(buil
   if (g.has_c()) offset_ = channel("c", g.p.s, per_group, Type::f32);
   for (int d = 0; d < g.digits; ++d)
     x_.push_back(b.tile(d == 0 ? "x" : "x" + std::to_string(d), {g.x, {mr, 1, g.depth}}));
-  if (!g.needs_no_unpacking()) u_ = b.tile("u", {g.u, {1, nr, g.depth}});
+  if (!g.needs_no_unpacking() || g.loops.expand == Expand::panel) u_ = b.tile("u", {g.u, {1, nr, g.depth}});
   if (g.has_c()) row_sum_ = b.tile("a_sum", column);
   if (g.needs_activation_sums()) row_isum_ = b.tile("a_isum", {Type::i32, column.shape});
   if (g.p.dot == Dot::i8x2) row_scale_ = b.tile("a_scale", column);
@@ -39,7 +39,7 @@ Tile::Tile(const Geometry& geometry, ir::Builder& builder) : g(geometry), b(buil
     if (g.needs_activation_sums() && g.p.zp == ZeroDomain::integer)
       product_ = b.tile("z_sum", {Type::i32, {mr, nr, 1}});
   }
-  for (int s = 0; s < g.layout.streams; ++s) streams_.push_back(stream_registers(static_cast<size_t>(s)));
+  for (int s = 0; s < g.streams; ++s) streams_.push_back(stream_registers(static_cast<size_t>(s)));
 }
 
 Channel Tile::channel(const char* name, Type stored, std::vector<Extent> dims, Type used) {
@@ -172,13 +172,22 @@ void Tile::prefetch(const Affine& block, int64_t words) {
   constexpr int64_t most_into_l1 = 16 << 10;
   const int level = g.loops.prefetch > most_into_l1 ? 2 : 1;
   const int64_t line = 64 * 8 / (g.layout.kk * bits_of(g.p.weight_type()));  // in columns
-  const int64_t lines = ceil_div(g.layout.panel, line) * words;
-  const int64_t column_tiles = g.layout.panel / g.loops.nr;
-  const int64_t share = ceil_div(lines, g.loops.spread * column_tiles);
-  const Affine first = (at.row_tile * column_tiles + at.column_tile) * (share * line);
-  for (int s = 0; s < g.layout.streams; ++s)
+  const int64_t tiles = g.loops.spread * (g.layout.panel / g.loops.nr);
+  const Affine tile = at.row_tile * (g.layout.panel / g.loops.nr) + at.column_tile;
+  if (g.loops.spread > 1 && g.loops.kc == 0) {
+    // The words of the next panels lie one behind the other: each tile walks through its part of them.
+    const int64_t step = ceil_div(g.layout.panel * g.streams, tiles);  // for a word of each stream
+    const Affine first = tile * (g.shape.blocks * step * g.layout.kk);
+    for (int64_t column = 0; column < step * words; column += line)
+      b.prefetch(w_, {{at.panel}, {g.prefetch_words()}, {block * step + column}, {first, g.layout.kk}}, level);
+    return;
+  }
+  const int64_t share = ceil_div(ceil_div(g.layout.panel, line) * words, tiles);
+  for (int s = 0; s < g.streams; ++s)
     for (int64_t i = 0; i < share; ++i)
-      b.prefetch(w_, {{at.panel + s}, {block + g.prefetch_words()}, {first + i * line}, {0, g.layout.kk}}, level);
+      b.prefetch(w_,
+                 {{at.panel + s}, {block + g.prefetch_words()}, {tile * (share * line) + i * line}, {0, g.layout.kk}},
+                 level);
 }
 
 void Tile::load_x(const Affine& block, Step step) {

@@ -69,8 +69,8 @@ class Tile {
   ChunkValues new_chunk();
   void load_chunk(const ChunkValues& into, const ir::Affine& scale);
   void use_chunk(const ChunkValues& values);
-  /// Asks for `words` words that come `prefetch` bytes behind `block` in each stream; each register tile for its share of
-  /// their cache lines.
+  /// Asks for `words` words that come `prefetch` bytes behind `block` in each stream; where register tiles share the panels,
+  /// each for its part of them.
   void prefetch(const ir::Affine& block, int64_t words);
   void load_x(const ir::Affine& block, Step step);
   /// The activations of a dot step, of the lowest digit.

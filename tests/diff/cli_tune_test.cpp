@@ -85,7 +85,7 @@ TEST_F(Tune, MeasuresOnlyWhatThisMachineExecutes) {
 TEST_F(Tune, ListsTheSpaceWithReasons) {
   const CommandResult listed = run_command("tune", "'w4a16 m=1 n=64 k=64 a=bf16 g=32' --target zen4 --list");
   ASSERT_EQ(listed.status, 0) << listed.err;
-  for (const char* words : {"\n+ panel=64 kk=8 streams=2 mr=1 nr=64 expand=inplace", "\n- schedule 'panel=64",
+  for (const char* words : {"\n+ panel=32 kk=8 streams=2 mr=1 nr=32 expand=inplace", "\n- schedule 'panel=64",
                             "vector registers of 32", "does not divide panel", "schedules are legal"})
     EXPECT_NE(listed.out.find(words), std::string::npos) << words;
   EXPECT_FALSE(std::filesystem::exists(folder_ + "/tuned.txt"));

@@ -110,7 +110,9 @@ Schedule draw_schedule(const Problem& p, const TargetFacts& target, Rng& rng) {
   const int unit = target.any_tile ? 1 : target.lanes;
   const int columns = static_cast<int>(rng.between(1, 8));
   s.layout.kk = p.packed_k();
-  s.layout.streams = rng.pick({1, 1, 1, 2, 4}) * (p.has(Epilogue::swiglu) ? 2 : 1);
+  const int halves = p.has(Epilogue::swiglu) ? 2 : 1;
+  s.layout.streams = rng.pick({1, 1, 1, 2, 4}) * halves;
+  if (s.layout.streams > halves && rng.one_in(2)) s.loops.sr = s.layout.streams / 2;
   s.layout.panel = unit * columns * (target.any_tile ? static_cast<int>(rng.between(1, 4)) : 1);
   s.loops.nr = s.layout.panel / static_cast<int>(rng.between(1, columns));
   s.loops.mr = static_cast<int>(rng.pick<int64_t>({1, 1, 2, 3, 4, 6, 8, 12}));

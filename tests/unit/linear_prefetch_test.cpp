@@ -1,6 +1,8 @@
 // Which of the weights that come later the gemm of a linear layer asks for.
 #include <gtest/gtest.h>
 
+#include <array>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -34,6 +36,54 @@ TEST(LinearPrefetch, ManyTilesShareTheLinesOfTheNextPanel) {
   EXPECT_EQ(prefetches(line, tile + "spread=16 unroll=4").size(), 1u);  // 16 lines in an iteration
   EXPECT_EQ(prefetches(line, tile + "spread=8 unroll=4").size(), 2u);
   for (const ir::Instr& instr : prefetches(line, tile + "spread=4")) EXPECT_EQ(instr.imm, 2);
+}
+
+/// The value of an index where all variables are 0 but two.
+int64_t at(const ir::Affine& index, ir::Value a, int64_t a_value, ir::Value b, int64_t b_value) {
+  return index.constant() + index.coef_of(a) * a_value + index.coef_of(b) * b_value;
+}
+
+/// The last loop of this name.
+ir::Value loop_named(const ir::Kernel& kernel, const std::string& name) {
+  ir::Value found = ir::Value::none;
+  for (size_t v = 0; v < kernel.values.size(); ++v)
+    if (kernel.values[v].name == name) found = static_cast<ir::Value>(v);
+  return found;
+}
+
+/// Tiles that share the next task's panels ask together for each of their cache lines, and for nothing else.
+void expect_all_lines_once(const std::string& schedule_line, int64_t tiles, int64_t unroll) {
+  const Problem problem = *resolve(*parse_problem("w8a8 n=1024 k=512"), TargetFacts{});
+  const Schedule schedule = *parse_schedule(schedule_line);
+  const ir::Kernel gemm = build_linear(problem, schedule).kernels[1];
+  const ir::Value tile = loop_named(gemm, "b");
+  const ir::Value word = loop_named(gemm, "k");
+  constexpr int64_t words = 512 / 4;
+  std::map<int64_t, int> lines;  // of 64 bytes
+  for (const ir::Instr& instr : gemm.body) {
+    if (instr.op != ir::Op::prefetch) continue;
+    for (int64_t t = 0; t < tiles; ++t)
+      for (int64_t k = 0; k < words; k += unroll) {
+        int64_t bytes = 0;
+        const std::array<int64_t, 4> extents = {0, words, schedule.layout.panel, 4};
+        for (size_t d = 0; d < 4; ++d) bytes = bytes * extents[d] + at(instr.slices[d].start, tile, t, word, k);
+        ++lines[bytes / 64];
+      }
+  }
+  const int64_t panels = schedule.tile_streams();
+  const int64_t task = panels * words * schedule.layout.panel * 4 / 64;
+  EXPECT_EQ(static_cast<int64_t>(lines.size()), task) << schedule_line;
+  EXPECT_EQ(lines.begin()->first, task) << "the first line of the next task";
+  EXPECT_EQ(lines.rbegin()->first, 2 * task - 1);
+  for (const auto& [line, times] : lines) EXPECT_EQ(times, 1) << line;
+}
+
+TEST(LinearPrefetch, TilesShareTheNextPanelsOfAllTheirStreams) {
+  expect_all_lines_once("panel=64 kk=4 nr=64 mr=4 unroll=4 prefetch=32768 spread=16", 16, 4);
+  expect_all_lines_once("panel=16 kk=4 streams=4 nr=16 mr=4 unroll=4 prefetch=32768 spread=16", 16, 4);
+  expect_all_lines_once("panel=16 kk=4 streams=8 nr=16 sr=2 mr=8 unroll=1 prefetch=16384 spread=2", 2, 1);
+  expect_all_lines_once("panel=16 kk=4 streams=8 nr=16 sr=4 mr=6 mc=96 expand=panel unroll=4 prefetch=32768 spread=16",
+                        16, 4);
 }
 
 TEST(LinearPrefetch, ColumnTilesShareThePanelsLines) {

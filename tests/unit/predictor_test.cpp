@@ -43,6 +43,8 @@ TEST(Predictor, OneRowReadsFasterAheadOrThroughSeveralStreams) {
   const Predictor spr = predictor_of("spr", {1});
   EXPECT_LT(cycles(spr, "panel=64 nr=64 prefetch=4096", 1), cycles(spr, "panel=64 nr=64", 1));
   EXPECT_LT(cycles(spr, "panel=64 streams=4 nr=64", 1), cycles(spr, "panel=64 nr=64", 1));
+  EXPECT_LT(cycles(spr, "panel=16 streams=8 nr=16 prefetch=1024", 1),
+            cycles(spr, "panel=16 streams=8 nr=16 sr=2 prefetch=1024", 1));
 }
 
 TEST(Predictor, NoCallIsFasterThanMemory) {
@@ -60,7 +62,7 @@ TEST(Predictor, ThreadsWaitForTheOneWithTheMostTasks) {
 
 TEST(Predictor, AVariantThatTimeDidNotReachIsAsItsTile) {
   Predictor predictor = predictor_of("spr", {1});
-  const Schedule tile = *parse_schedule("panel=64 nr=64 prefetch=4096");
+  const Schedule tile = *parse_schedule("panel=64 nr=64 prefetch=8192");
   const Schedule variant = *parse_schedule("panel=64 nr=64 prefetch=0");
   predictor.predict({variant, tile}, [] { return false; });
   EXPECT_TRUE(std::isinf(predictor.cycles(tile, 1)));

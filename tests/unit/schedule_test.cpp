@@ -22,6 +22,9 @@ TEST(Schedule, TextIsAFixedPoint) {
   const std::string line =
       "panel=128 kk=8 streams=2 mr=3 nr=64 expand=panel kc=512 mc=96 unroll=2 prefetch=256 spread=4 rows=5..16";
   EXPECT_EQ(print_schedule(*parse_schedule(line)), line);
+  const std::string part =
+      "panel=16 kk=8 streams=8 mr=8 nr=16 sr=2 expand=inplace kc=0 mc=0 unroll=1 prefetch=4096 rows=8..8";
+  EXPECT_EQ(print_schedule(*parse_schedule(part)), part);
   EXPECT_EQ(parse_schedule("rows=9..*")->loops.m_hi, Loops::no_limit);
 }
 
@@ -50,6 +53,21 @@ TEST(Schedule, IllegalOnesGiveEveryReason) {
   for (const char* reason : {"kk=4 is not 8", "panel=72 is not a multiple of 16", "needs 94 vector registers of 32",
                              "nr=48 does not divide panel=72", "mc=0 is not a positive multiple of mr=30"})
     EXPECT_NE(verdict.error().message.find(reason), std::string::npos) << verdict.error().message;
+}
+
+TEST(Schedule, ATileTakesAllStreamsOrADivisorOfThem) {
+  const auto refusal = [](const std::string& problem, const std::string& schedule) {
+    const Result<void> verdict = legal(resolved(problem), *parse_schedule(schedule), TargetFacts{});
+    return verdict.ok() ? "" : verdict.error().message;
+  };
+  const std::string plain = "w4a16 n=4096 k=4096 g=128 dot=fma";
+  EXPECT_EQ(refusal(plain, "panel=16 streams=8 mr=8 nr=16 sr=2"), "");
+  EXPECT_NE(refusal(plain, "panel=16 streams=8 mr=8 nr=16 sr=3").find("sr=3 does not divide streams=8"),
+            std::string::npos);
+  EXPECT_NE(refusal(plain, "panel=16 streams=8 mr=8 nr=16").find("streams=8 needs 73 vector registers"),
+            std::string::npos);
+  EXPECT_NE(refusal(plain + " epilogue=swiglu", "panel=16 streams=8 mr=1 nr=16 sr=1").find("sr=1: swiglu joins pairs"),
+            std::string::npos);
 }
 
 TEST(Schedule, SegmentsAreTasksOnlyWhereTheyAreAlikeAndWhole) {
