@@ -36,24 +36,67 @@ struct Plan {
   }
 };
 
-void pack_panel(void* context, int64_t panel, int thread) {
-  Plan& plan = *static_cast<Plan*>(context);
+/// Panels `first`, `first + halves` and so on, that are packed together: as many as have channels, which follow one another.
+struct PanelGroup {
+  int64_t first;
+  int64_t count = 0;
+  PanelChannels channels{};
+};
+
+PanelGroup group_of(const Plan& plan, int64_t task) {
+  const PackedShape& shape = plan.shape;
+  const int64_t together = panels_together(shape);
+  PanelGroup group{.first = task / shape.halves * together * shape.halves + task % shape.halves};
+  for (int64_t panel = group.first; group.count < together && panel < shape.panels; panel += shape.halves) {
+    const PanelChannels channels = channels_of(shape, plan.problem.n, panel);
+    if (channels.count == 0) break;  // rounding up to whole streams: the mapping is zero already
+    if (group.count++ == 0) group.channels.first = channels.first;
+    group.channels.count += channels.count;
+  }
+  return group;
+}
+
+void pack_values_of(Plan& plan, int64_t panel, int thread) {
   const PackedShape& shape = plan.shape;
   const Problem& p = plan.problem;
-  const PanelChannels channels = channels_of(shape, p.n, panel);
-  if (channels.count == 0) return;  // rounding up to whole streams: the mapping is zero already
-  std::byte* words = plan.at(Operand::w) + bytes_of(p.weight_type(), panel * shape.panel * shape.padded_k);
-  if (!p.has_scales()) {
-    const auto pack = plan.is_matrix ? pack_matrix_floats : pack_dense;
-    return pack(plan.weights, shape, channels, plan.kk, words);
-  }
-  const auto pack = plan.is_matrix ? pack_matrix_integers : pack_integers;
-  pack(plan.weights, shape, channels, plan.kk, words, plan.tiles.data() + thread * tile_bytes(shape));
   const PanelValues to{.scales = plan.values(Operand::s, panel, p.s),
                        .offsets = plan.values(Operand::c, panel, p.s),
                        .zeros = plan.values(Operand::z, panel, Type::u8)};
-  pack_values(plan.weights, shape, channels, to,
+  pack_values(plan.weights, shape, channels_of(shape, p.n, panel), to,
               plan.rows.empty() ? nullptr : plan.rows.data() + thread * shape.groups);
+}
+
+std::byte* words_of(const Plan& plan, int64_t panel) {
+  const PackedShape& shape = plan.shape;
+  return plan.at(Operand::w) + bytes_of(plan.problem.weight_type(), panel * shape.panel * shape.padded_k);
+}
+
+/// What is packed panel by panel: words of matrix steps, and dense ones.
+void pack_words_of(Plan& plan, int64_t panel, int thread) {
+  const PackedShape& shape = plan.shape;
+  const PanelChannels channels = channels_of(shape, plan.problem.n, panel);
+  std::byte* words = words_of(plan, panel);
+  if (plan.problem.has_scales())
+    return pack_matrix_integers(plan.weights, shape, channels, plan.kk, words,
+                                plan.tiles.data() + thread * tile_bytes(shape));
+  const auto pack = plan.is_matrix ? pack_matrix_floats : pack_dense;
+  pack(plan.weights, shape, channels, plan.kk, words);
+}
+
+void pack_group(void* context, int64_t task, int thread) {
+  Plan& plan = *static_cast<Plan*>(context);
+  const PackedShape& shape = plan.shape;
+  const PanelGroup group = group_of(plan, task);
+  if (group.count == 0) return;
+  const bool has_scales = plan.problem.has_scales();
+  if (has_scales && !plan.is_matrix)
+    pack_integers(plan.weights, shape, group.channels, group.count, plan.kk, words_of(plan, group.first),
+                  plan.tiles.data() + thread * tile_bytes(shape));
+  for (int64_t i = 0; i < group.count; ++i) {
+    const int64_t panel = group.first + i * shape.halves;
+    if (!has_scales || plan.is_matrix) pack_words_of(plan, panel, thread);
+    if (has_scales) pack_values_of(plan, panel, thread);
+  }
 }
 
 /// Bytes of every operand of the problem, 0 for those that it does not have.
@@ -145,7 +188,8 @@ Result<PackedWeights> pack(const Weights& weights, const Problem& resolved, cons
     if (has_block_floats(weights)) plan.rows.resize(static_cast<size_t>(count * shape.groups));
   }
 
-  const Phase phase{.tasks = shape.panels, .run = pack_panel, .context = &plan};
+  const int64_t groups = (shape.panels / shape.halves + panels_together(shape) - 1) / panels_together(shape);
+  const Phase phase{.tasks = groups * shape.halves, .run = pack_group, .context = &plan};
   run_phases({&phase, 1}, threads, count);
   if (resolved.perm) std::memcpy(plan.at(Operand::perm), weights.perm.data(), weights.perm.size_bytes());
   if (resolved.has(Epilogue::bias)) std::memcpy(plan.at(Operand::bias), weights.bias.data(), weights.bias.size());

@@ -10,22 +10,27 @@
 namespace tilejit {
 namespace {
 
-constexpr int64_t tile_k = 256;  // k per read_tile: with a panel of 128 channels a tile of 32 KiB
+constexpr int64_t tile_k = 256;  // k per read_tile: with panels of 128 channels a tile of 32 KiB
+constexpr int64_t wide = 64;     // channels that a row of a tile has at least, where the layer has so many
 constexpr size_t max_kk = 8;
 
 using Bytes = Vector<uint8_t>;
 
-/// How the words of integers are made; the same for all panels.
+/// How the words of integers are made.
 struct IntegerWords {
   const Weights& weights;
   const PackedShape& shape;
   PanelChannels channels;
+  int64_t panels;  // side by side in the tile
   int kk;
   std::array<int64_t, max_kk> k_of{};  // the k of element e of a word
+
+  int64_t columns() const { return panels * shape.panel; }  // of the tile
 };
 
-IntegerWords integer_words(const Weights& weights, const PackedShape& shape, PanelChannels channels, int kk) {
-  IntegerWords words{.weights = weights, .shape = shape, .channels = channels, .kk = kk};
+IntegerWords integer_words(const Weights& weights, const PackedShape& shape, PanelChannels channels, int64_t panels,
+                           int kk) {
+  IntegerWords words{.weights = weights, .shape = shape, .channels = channels, .panels = panels, .kk = kk};
   const int steps = kk / shape.pair;
   for (int e = 0; e < kk; ++e) words.k_of[static_cast<size_t>(e)] = e % steps * shape.pair + e / steps;
   return words;
@@ -38,16 +43,16 @@ T load(const std::byte* p) {
   return value;
 }
 
-/// Byte i of the words of 16 channels, whose values of k lie at block[k * panel].
+/// Byte i of the words of 16 channels, whose values of k lie at block[k * columns].
 Bytes word_bytes(const IntegerWords& words, const uint8_t* block, size_t i) {
   const auto row = [&](size_t e) {
-    return load<Bytes>(reinterpret_cast<const std::byte*>(block + words.k_of[e] * words.shape.panel));
+    return load<Bytes>(reinterpret_cast<const std::byte*>(block + words.k_of[e] * words.columns()));
   };
   if (words.weights.bits == 8) return row(i);
   return row(2 * i) | (row(2 * i + 1) << 4);
 }
 
-/// The kk rows at `block` become one word per channel of the panel.
+/// The kk rows at `block`, of the tile's columns from a panel's first on, become one word per channel of the panel.
 void pack_block(const IntegerWords& words, const uint8_t* block, std::byte* to) {
   const int64_t panel = words.shape.panel;
   int64_t channel = 0;
@@ -60,21 +65,26 @@ void pack_block(const IntegerWords& words, const uint8_t* block, std::byte* to) 
   for (; channel < panel; ++channel) {
     uint32_t word = 0;
     for (int e = 0; e < words.kk; ++e)
-      word |= uint32_t{block[words.k_of[static_cast<size_t>(e)] * panel + channel]} << (words.weights.bits * e);
+      word |= uint32_t{block[words.k_of[static_cast<size_t>(e)] * words.columns() + channel]}
+              << (words.weights.bits * e);
     std::memcpy(to + 4 * channel, &word, sizeof word);
   }
 }
 
-/// Weights [k0, k0 + count) into the words of the panel from block `first` on.
+/// Weights [k0, k0 + count) into the words of the panels from block `first` on.
 void pack_run(const IntegerWords& words, int64_t k0, int64_t count, int64_t first, std::byte* to, uint8_t* tile) {
   const int64_t panel = words.shape.panel;
+  const int64_t columns = words.columns();
+  const int64_t next_panel = 4 * words.shape.halves * words.shape.blocks * panel;
   for (int64_t done = 0; done < count; done += tile_k) {
     const int64_t rows = std::min(tile_k, count - done);
     const int64_t blocks = (rows + words.kk - 1) / words.kk;
-    read_tile(words.weights, k0 + done, rows, words.channels.first, words.channels.count, tile, panel);
-    std::memset(tile + rows * panel, 0, static_cast<size_t>((blocks * words.kk - rows) * panel));
-    for (int64_t b = 0; b < blocks; ++b)
-      pack_block(words, tile + b * words.kk * panel, to + 4 * (first + done / words.kk + b) * panel);
+    read_tile(words.weights, k0 + done, rows, words.channels.first, words.channels.count, tile, columns);
+    std::memset(tile + rows * columns, 0, static_cast<size_t>((blocks * words.kk - rows) * columns));
+    for (int64_t p = 0; p < words.panels; ++p)
+      for (int64_t b = 0; b < blocks; ++b)
+        pack_block(words, tile + b * words.kk * columns + p * panel,
+                   to + p * next_panel + 4 * (first + done / words.kk + b) * panel);
   }
 }
 
@@ -134,13 +144,15 @@ PanelChannels channels_of(const PackedShape& shape, int64_t n, int64_t panel) {
   return {.first = first, .count = std::min(shape.panel, half - first % half)};
 }
 
-int64_t tile_bytes(const PackedShape& shape) { return tile_k * shape.panel; }
+int64_t panels_together(const PackedShape& shape) { return std::max<int64_t>(wide / shape.panel, 1); }
 
-void pack_integers(const Weights& weights, const PackedShape& shape, PanelChannels channels, int kk, std::byte* words,
-                   uint8_t* tile) {
-  const IntegerWords plan = integer_words(weights, shape, channels, kk);
+int64_t tile_bytes(const PackedShape& shape) { return tile_k * shape.panel * panels_together(shape); }
+
+void pack_integers(const Weights& weights, const PackedShape& shape, PanelChannels channels, int64_t panels, int kk,
+                   std::byte* words, uint8_t* tile) {
+  const IntegerWords plan = integer_words(weights, shape, channels, panels, kk);
   // Columns without a channel are never read into the tile: they stay zero.
-  if (channels.count < shape.panel) std::memset(tile, 0, static_cast<size_t>(tile_bytes(shape)));
+  if (channels.count < plan.columns()) std::memset(tile, 0, static_cast<size_t>(tile_bytes(shape)));
   // Groups of whole words follow one another without padding, so all of k is one run.
   if (shape.group % kk == 0) return pack_run(plan, 0, weights.k, 0, words, tile);
   for (int64_t g = 0; g < shape.groups; ++g) {
