@@ -27,6 +27,7 @@ Executed run_body(const std::string& target, const std::string& body, uint32_t i
   AssembledKernel kernel;
   kernel.target = target;
   kernel.lds_bytes = lds;
+  if (is_new) kernel.features = "+real-true16";
   kernel.body =
       fmt::format("s_load_{} s[2:3], s[0:1], 0x0\nv_and_b32 v0, 0x3ff, v0\nv_lshlrev_b32 v1, 2, v0\n{}\n",
                   is_new ? "b64" : "dwordx2", target.starts_with("gfx12") ? "s_wait_kmcnt 0" : "s_waitcnt lgkmcnt(0)") +
@@ -166,6 +167,28 @@ TEST(AmdgpuEmulatorReports, Uninitialized) {
       {"gfx942", "v_add_u32 v3, v2, v0", {uninitialized}},
       {"gfx942", "v_mov_b32 v3, v2", {}},  // a copy is no use
       {"gfx942", "v_mov_b32 v3, v2\nv_add_u32 v3, v3, v3", {uninitialized}},
+      // Combined bit by bit it is none either, until a bit of it matters.
+      {"gfx942", "v_or_b32 v3, v2, v0\nv_and_b32 v3, 0, v3\nv_add_u32 v3, v3, v0", {}},
+      {"gfx942", "v_or_b32 v3, v2, v0\nv_add_u32 v3, v3, v0", {uninitialized}},
+      {"gfx942", "v_xor_b32 v3, v2, v2\nv_add_u32 v3, v3, v0", {uninitialized}},
+      {"gfx942", "v_lshlrev_b32 v3, v2, v0\nv_add_u32 v3, v3, v0", {uninitialized}},
+      {"gfx1201", "v_mov_b16 v2.l, v0.l\nv_lshl_or_b32 v3, v2, 16, v0\nv_add_nc_u32 v3, v3, v0", {}, 32},
+      {"gfx1201", "v_mov_b16 v2.l, v0.l\nv_lshl_or_b32 v3, v2, 8, v0\nv_add_nc_u32 v3, v3, v0", {uninitialized}, 32},
+      {"gfx1201", "v_mov_b16 v2.l, v0.l\nv_and_b32 v3, 0xffff, v2\nv_add_nc_u32 v3, v3, v0", {}, 32},
+      {"gfx1201", "v_mov_b16 v2.l, v0.l\nv_mov_b16 v2.h, v3.h\nv_add_nc_u32 v3, v2, v0", {uninitialized}, 32},
+      {"gfx942", "v_mov_b32 v4, 0x0c0c0504\nv_perm_b32 v3, v0, v2, v4\nv_add_u32 v3, v3, v0", {}},
+      {"gfx942", "v_mov_b32 v4, 0x03020504\nv_perm_b32 v3, v0, v2, v4\nv_add_u32 v3, v3, v0", {uninitialized}},
+      {"gfx942", "s_mov_b64 vcc, 0\nv_cndmask_b32 v3, v0, v2, vcc\nv_add_u32 v3, v3, v0", {}},
+      {"gfx942", "s_mov_b64 vcc, 1\nv_cndmask_b32 v3, v0, v2, vcc\nv_add_u32 v3, v3, v0", {uninitialized}},
+      {"gfx942", "v_pk_mov_b32 v[2:3], v[0:1], v[4:5] op_sel:[0,1]\nv_add_u32 v2, v2, v0", {}},
+      {"gfx942", "v_pk_mov_b32 v[2:3], v[0:1], v[4:5] op_sel:[0,1]\nv_add_u32 v3, v3, v0", {uninitialized}},
+      {"gfx942", "v_readfirstlane_b32 s8, v2\ns_mov_b32 s9, s8", {}},
+      {"gfx942", "v_readfirstlane_b32 s8, v2\ns_mov_b32 s9, s8\ns_add_u32 s9, s9, 1", {uninitialized}},
+      {"gfx942", "v_readlane_b32 s8, v0, 3\ns_add_u32 s9, s8, 1", {}},
+      {"gfx942", "v_mov_b32_dpp v3, v2 row_shr:1 row_mask:0xf bank_mask:0xf", {uninitialized}},
+      // Of a pair each half by itself.
+      {"gfx1100", "v_dual_mov_b32 v3, v2 :: v_dual_and_b32 v4, 15, v0", {}, 32},
+      {"gfx1100", "v_dual_mov_b32 v3, v2 :: v_dual_add_f32 v4, v5, v0", {uninitialized}, 32},
       {"gfx942", "s_mov_b64 exec, 1\nv_mov_b32 v2, 5\ns_mov_b64 exec, 2\nv_add_u32 v3, v2, v2", {uninitialized}},
       {"gfx942", "s_mov_b64 exec, 1\nv_mov_b32 v2, 5\nv_add_u32 v3, v2, v2", {}},
       {"gfx942", "s_add_u32 s8, s20, 1", {uninitialized}},

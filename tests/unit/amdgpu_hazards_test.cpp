@@ -297,6 +297,14 @@ TEST(AmdgpuHazards, ScalarsOnGfx12) {
             "s8 is read after it was written, with no s_wait_alu va_sdst(0) between them");
   EXPECT_EQ(run(row, {use, by_valu, wait_sdst, use}), "");
   EXPECT_EQ(run(row, {use, by_valu, add, use}), "");
+  // SALU waits for all that VALU writes to SGPRs before it reads one, whoever has read that one before.
+  EXPECT_EQ(run(row, {use, by_valu, make(salu, {s(20)}, {s(22)}), use}), "");
+  EXPECT_NE(run(row, {use, by_valu, make(salu, {s(20)}, {}), use}), "");
+  EXPECT_NE(run(row, {use, by_valu, make(salu, {s(20)}, {vcc}), use}), "");
+  EXPECT_NE(run(row, {use, by_valu, make(salu, {s(20)}, {m0}), use}), "");
+  EXPECT_NE(run(row, {use, by_valu, make(salu, {s(20)}, {exec}), use}), "");
+  EXPECT_NE(run(row, {use, by_valu, by_salu, wait_salu, use}), "");
+  EXPECT_NE(run(row, {use, by_salu, by_valu, wait_sdst, use}), "");
   EXPECT_EQ(run(row, {use, by_salu, make(smem, {s(12)}, {s(4, 2)}), use}), "");
   EXPECT_EQ(run(row, {use, by_salu, make(buffer, {v(5)}, {s(12, 4)}), use}), "");
   EXPECT_NE(run(row, {use, by_salu, make(flat, {v(5)}, {v(6, 2)}), use}), "");
@@ -315,6 +323,7 @@ TEST(AmdgpuHazards, VccOnGfx12) {
             "vcc is read after it was written, with no s_wait_alu sa_sdst(0) between them");
   EXPECT_EQ(run(row, {choose, set, make(salu, {}, {}, waits_salu), choose}), "");
   EXPECT_EQ(run(row, {choose, compare, make(salu, {}, {vcc}), choose}), "");
+  EXPECT_NE(run(row, {choose, compare, make(salu, {}, {s(8)}), choose}), "");
 }
 
 }  // namespace

@@ -159,7 +159,9 @@ std::string canonical(std::string mnemonic) {
 }  // namespace
 
 void add_read(Instr& i, const Range& range) {
-  if (i.read_ranges < i.reads.size()) i.reads[i.read_ranges++] = range;
+  if (i.read_ranges == i.reads.size()) return;
+  i.reads[i.read_ranges] = range;
+  i.reads[i.read_ranges++].copied |= i.copies;
 }
 void add_write(Instr& i, const Range& range) {
   if (i.write_ranges < i.writes.size()) i.writes[i.write_ranges++] = range;

@@ -49,9 +49,9 @@ Result<void> bind_pair(Program& p, std::string_view text, Instr& first) {
   Instr second;
   auto parsed = TRY(parse_instruction(text));
   TRY(bind(p, std::move(parsed), second));
-  for (size_t n = 0; n < second.read_ranges; ++n) add_read(first, second.reads[n]);
+  for (size_t n = 0; n < second.read_ranges && first.read_ranges < first.reads.size(); ++n)
+    first.reads[first.read_ranges++] = second.reads[n];
   for (size_t n = 0; n < second.write_ranges; ++n) add_write(first, second.writes[n]);
-  first.copies = first.copies && second.copies;
   p.duals.push_back(second);
   first.dual = &p.duals.back();
   return {};

@@ -201,8 +201,7 @@ std::string HazardTracker::check_sgprs(const Issue& now) {
   std::string report;
   for (const RegisterRange& read : now.reads) {
     if (number_of(read) < 0) continue;
-    const bool is_tracked = read_by_valu_[static_cast<size_t>(number_of(read)) / 2];
-    if (by_salu && is_tracked) keep_vcc(read.file != RegisterFile::vcc);  // SALU waits for VALU by itself
+    if (by_salu) keep_vcc(read.file != RegisterFile::vcc);  // it waits for VALU's writes by itself, whichever it reads
     for (int i = 0; i < read.count; ++i) {
       const size_t n = static_cast<size_t>(number_of(read)) + static_cast<size_t>(i);
       const bool tracked = read_by_valu_[n / 2];
