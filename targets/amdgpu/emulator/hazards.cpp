@@ -100,6 +100,9 @@ std::string HazardTracker::issue(const Issue& now) {
   if (has_trans_hazard_) report = check_trans(now);
   if (report.empty()) report = check_wmma(now);
   if (family_ == Family::rdna4 && report.empty()) report = check_sgprs(now);
+  if ((now.traits & frees_vgprs) != 0 && !after_nop_ && report.empty())
+    report = "frees VGPRs with no s_nop right before it";
+  after_nop_ = (now.traits & nop) != 0;
   return report;
 }
 

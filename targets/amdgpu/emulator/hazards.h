@@ -62,6 +62,8 @@ enum Trait : uint16_t {
   waits_salu = 256,    // sa_sdst(0)
   waits_sdst = 512,    // va_sdst(0)
   waits_vcc = 1024,    // va_vcc(0)
+  nop = 2048,          // s_nop
+  frees_vgprs = 4096,  // s_sendmsg MSG_DEALLOC_VGPRS
 };
 
 /// An instruction as the table sees it. Ranges name all registers that it reads or writes, implicit ones too, EXEC only
@@ -113,6 +115,7 @@ class HazardTracker {
   std::deque<Past> past_;  // that may come first in a row, the last one first
   std::vector<PendingTrans> trans_;
   const Issue* last_wmma_ = nullptr;    // with no VALU instruction since
+  bool after_nop_ = false;
   std::bitset<64> read_by_valu_;        // pairs of SGPRs; VCC is the last
   std::bitset<128> by_salu_, by_valu_;  // written, and not waited for
 };

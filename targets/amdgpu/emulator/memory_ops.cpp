@@ -18,10 +18,18 @@ struct Buffer {
   uint64_t bytes = 0;
 };
 
+/// The last word of a resource: 32-bit floats as format, which untyped accesses ignore unless it is invalid, no swizzle, no lane
+/// number added, bounds of raw buffers where they can be chosen.
+constexpr uint32_t cdna_kind = 0x27000, rdna_kind = 0x31027000;
+
 Buffer buffer_of(Wave& w, const Operand& o) {
   const uint32_t* words = &w.sgpr[o.first];
-  if (((words[1] >> 16) & 0x3fff) != 0 || ((words[3] >> 23) & 1) != 0)
-    w.report(ReportKind::undefined, "a buffer with a stride, which the emulator does not address");
+  const uint32_t kind = is_cdna(w.machine->program->row->family) ? cdna_kind : rdna_kind;
+  if (words[1] >> 16 != 0)
+    w.report(ReportKind::undefined, "a buffer with a stride or swizzled, which the emulator does not address");
+  else if (words[3] != kind)
+    w.report(ReportKind::undefined, fmt::format("a buffer resource that ends in {:#x}; the emulator addresses raw ones, {:#x}",
+                                                words[3], kind));
   return {words[0] | uint64_t{words[1] & 0xffff} << 32, words[2]};
 }
 

@@ -62,6 +62,10 @@ bool Waits::is_pending(const Range& range) const {
   return false;
 }
 
+bool Waits::has_loads() const {
+  return std::ranges::any_of(vector_pending_, [](uint8_t count) { return count != 0; });
+}
+
 bool Waits::may_arrive_after(const Range& range, Stream stream) const {
   if (!range.is_vector || stream == Stream::any_order) return is_pending(range);
   for (size_t n = range.first; n < size_t{range.first} + range.words; ++n)
