@@ -90,7 +90,8 @@ TEST(AmdgpuEmulatorReports, UnmetWaits) {
        {unmet_wait}},
       // CDNA's stores count with its loads; RDNA's do not.
       {"gfx942",
-       "global_load_dword v2, v1, s[2:3]\nglobal_store_dword v1, v0, s[2:3]\ns_waitcnt vmcnt(1)\nv_mov_b32 v4, v2",
+       "global_load_dword v2, v1, s[2:3]\ns_nop 0\nglobal_store_dword v1, v0, s[2:3]\ns_waitcnt vmcnt(1)\nv_mov_b32 "
+       "v4, v2",
        {}},
       {"gfx1100",
        "global_load_b32 v2, v1, s[2:3]\nglobal_store_b32 v1, v0, s[2:3]\ns_waitcnt vmcnt(1)\nv_mov_b32 v4, v2",
@@ -197,6 +198,37 @@ TEST(AmdgpuEmulatorReports, Uninitialized) {
       {"gfx942", "ds_read_b32 v3, v1", {uninitialized}},
       {"gfx942", "v_mov_b32 v2, 0\nds_write_b16 v1, v2\nds_read_b32 v3, v1", {uninitialized}},
       {"gfx942", "global_store_dword v1, v9, s[2:3]", {uninitialized}},
+  });
+}
+
+TEST(AmdgpuEmulatorReports, Buffers) {
+  const std::string start = "s_mov_b32 s4, s2\ns_and_b32 s5, s3, 0xffff\ns_movk_i32 s6, 0x80\n";
+  const std::string load = "\nbuffer_load_dword v2, v1, s[4:7], 0 offen";
+  check({
+      {"gfx942", (start + "s_mov_b32 s7, 0x27000" + load).c_str(), {}},
+      {"gfx942", (start + "s_mov_b32 s7, 0x7000" + load).c_str(), {undefined}},    // no format: nothing is loaded
+      {"gfx942", (start + "s_mov_b32 s7, 0x827000" + load).c_str(), {undefined}},  // adds the lane
+      {"gfx942", (start + "s_or_b32 s5, s5, 0x40000\ns_mov_b32 s7, 0x27000" + load).c_str(), {undefined}},  // a stride
+      {"gfx1030", (start + "s_mov_b32 s7, 0x31027000" + load).c_str(), {}, 32},
+      {"gfx1030", (start + "s_mov_b32 s7, 0x11027000" + load).c_str(), {undefined}, 32},  // other bounds
+  });
+}
+
+TEST(AmdgpuEmulatorReports, CompareThatSetsExec) {
+  const std::string masked = "v_mov_b32 v4, v0\nv_cmpx_gt_u32 s[16:17], 40, v0\n";
+  const std::string dpp = "v_mov_b32_dpp v5, v4 quad_perm:[2,3,0,1] row_mask:0xf bank_mask:0xf";
+  check({
+      {"gfx942", (masked + "s_nop 4\n" + dpp).c_str(), {}},
+      {"gfx942", (masked + "s_nop 3\n" + dpp).c_str(), {wait_states}},
+  });
+}
+
+TEST(AmdgpuEmulatorReports, FreedVgprs) {
+  check({
+      {"gfx1100", "global_store_b32 v1, v0, s[2:3]\ns_nop 0\ns_sendmsg sendmsg(MSG_DEALLOC_VGPRS)", {}, 32},
+      {"gfx1100", "global_store_b32 v1, v0, s[2:3]\ns_sendmsg sendmsg(MSG_DEALLOC_VGPRS)", {wait_states}, 32},
+      {"gfx1100", "global_load_b32 v2, v1, s[2:3]\ns_nop 0\ns_sendmsg sendmsg(MSG_DEALLOC_VGPRS)", {unmet_wait}, 32},
+      {"gfx1201", "s_nop 0\ns_sendmsg sendmsg(MSG_DEALLOC_VGPRS)", {}, 32},
   });
 }
 

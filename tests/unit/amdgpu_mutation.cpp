@@ -55,13 +55,12 @@ WaveSize wave_of(const Program& p) { return p.wave == 32 ? WaveSize::wave32 : Wa
 Result<Line> read_one(const Subject& subject, const Program& p, size_t instruction, std::vector<uint8_t> bytes) {
   const bool is_new = p.row->family == Family::rdna3 || p.row->family == Family::rdna4;
   const std::array<uint8_t, 4> end = {0, 0, uint8_t(is_new ? 0xb0 : 0x81), 0xbf};
-  const uint8_t* next = subject.code_object.data() + subject.code_at +
-                        (p.addresses[instruction] - p.kernel.address) + bytes.size();
+  const uint8_t* next =
+      subject.code_object.data() + subject.code_at + (p.addresses[instruction] - p.kernel.address) + bytes.size();
   const uint8_t* last = subject.code_object.data() + subject.code_at + p.kernel.code.size();
   bytes.insert(bytes.end(), next, std::min(next + 8, last));
   for (int n = 0; n < 4; ++n) bytes.insert(bytes.end(), end.begin(), end.end());
-  const auto lines =
-      TRY(disassemble(std::string(p.row->facts.name), wave_of(p), bytes, p.addresses[instruction]));
+  const auto lines = TRY(disassemble(std::string(p.row->facts.name), wave_of(p), bytes, p.addresses[instruction]));
   return lines.front();
 }
 

@@ -30,27 +30,27 @@ struct Line {
 };
 // The first ones run always.
 constexpr Line lines[] = {
-    {"gfx942", "w4a16 m=3 n=66 k=96 a=bf16 out=f32 g=32 zp=int s=f16 epilogue=bias+silu"},
-    {"gfx1100", "w8a8 m=3 n=70 k=72 a=f32 s=f16 epilogue=bias"},
-    {"gfx1201", "w4a8 m=3 n=66 k=96 a=f32 g=32 zp=float"},
-    {"gfx90a", "w4a16 m=3 n=66 k=96 a=f16 out=f32 g=32 zp=float s=bf16 epilogue=bias"},
-    {"gfx90a", "w8a8 m=3 n=66 k=72 a=f32 epilogue=relu"},
-    {"gfx942", "w8a8 m=2 n=130 k=100 a=bf16 out=f32 epilogue=residual"},
-    {"gfx942", "w4a8 m=3 n=66 k=96 a=f32 g=48 zp=int"},
-    {"gfx942", "w4a16 m=2 n=66 k=64 a=f32 g=32 perm=1 epilogue=mul"},
-    {"gfx942", "w16a16 m=3 n=66 k=40 a=bf16 out=f32"},
-    {"gfx950", "w4a16 m=3 n=66 k=96 a=bf16 out=f32 g=32 epilogue=bias"},
-    {"gfx950", "w8a16 m=3 n=64 k=64 a=f16 out=f32 g=32 epilogue=swiglu"},
-    {"gfx1030", "w4a16 m=3 n=66 k=96 a=f16 out=f32 g=32 zp=int"},
-    {"gfx1030", "w8a8 m=3 n=66 k=72 a=f32"},
-    {"gfx1100", "w4a16 m=3 n=66 k=96 a=f16 out=f32 g=32 zp=int epilogue=gelu_tanh"},
-    {"gfx1100", "w16a16 m=3 n=66 k=40 a=f16 out=f32"},
-    {"gfx1150", "w4a16 m=3 n=66 k=96 a=bf16 out=f32 g=48 dot=i8x2"},
-    {"gfx1151", "w4a8 m=3 n=66 k=96 a=f16 out=f32 g=32 zp=int"},
-    {"gfx1151", "w8a16 m=3 n=66 k=64 a=bf16 out=f32 g=32"},
-    {"gfx1200", "w4a16 m=3 n=66 k=96 a=bf16 out=f32 g=32 zp=float"},
-    {"gfx1201", "w8a8 m=3 n=66 k=72 a=f32 epilogue=gelu"},
-    {"gfx1201", "w16a16 m=3 n=66 k=40 a=bf16 out=f32"},
+    {"gfx942", "w4a16 m=9 n=330 k=288 a=bf16 out=f32 g=32 zp=int s=f16 epilogue=bias+silu"},
+    {"gfx1100", "w8a8 m=9 n=330 k=288 a=f32 s=f16 epilogue=bias"},
+    {"gfx1201", "w4a8 m=9 n=330 k=288 a=f32 g=32 zp=float"},
+    {"gfx90a", "w4a16 m=9 n=330 k=288 a=f16 out=f32 g=32 zp=float s=bf16 epilogue=bias"},
+    {"gfx90a", "w8a8 m=9 n=330 k=288 a=f32 epilogue=relu"},
+    {"gfx942", "w8a8 m=9 n=330 k=288 a=bf16 out=f32 epilogue=residual"},
+    {"gfx942", "w4a8 m=9 n=330 k=288 a=f32 g=48 zp=int"},
+    {"gfx942", "w4a16 m=9 n=330 k=288 a=f32 g=32 perm=1 epilogue=mul"},
+    {"gfx942", "w16a16 m=9 n=330 k=288 a=bf16 out=f32"},
+    {"gfx950", "w4a16 m=9 n=330 k=288 a=bf16 out=f32 g=32 epilogue=bias"},
+    {"gfx950", "w8a16 m=9 n=330 k=288 a=f16 out=f32 g=32 epilogue=swiglu"},
+    {"gfx1030", "w4a16 m=9 n=330 k=288 a=f16 out=f32 g=32 zp=int"},
+    {"gfx1030", "w8a8 m=9 n=330 k=288 a=f32"},
+    {"gfx1100", "w4a16 m=9 n=330 k=288 a=f16 out=f32 g=32 zp=int epilogue=gelu_tanh"},
+    {"gfx1100", "w16a16 m=9 n=330 k=288 a=f16 out=f32"},
+    {"gfx1150", "w4a16 m=9 n=330 k=288 a=bf16 out=f32 g=48 dot=i8x2"},
+    {"gfx1151", "w4a8 m=9 n=330 k=288 a=f16 out=f32 g=32 zp=int"},
+    {"gfx1151", "w8a16 m=9 n=330 k=288 a=bf16 out=f32 g=32"},
+    {"gfx1200", "w4a16 m=9 n=330 k=288 a=bf16 out=f32 g=32 zp=float"},
+    {"gfx1201", "w8a8 m=9 n=330 k=288 a=f32 epilogue=gelu"},
+    {"gfx1201", "w16a16 m=9 n=330 k=288 a=bf16 out=f32"},
 };
 
 /// What became of the alterations of one kind.
@@ -96,8 +96,8 @@ void leave_out(Subject& subject, const Emulator& emulator, const std::vector<Tra
       if (tally.count(ran)) return;
       if (*guard == Guard::nop && is_padding(p, n)) return void(++tally.proven["it aligns a branch target"]);
       if (*guard == Guard::wait || *guard == Guard::alu_wait) {
-        const WaitProof proof = *guard == Guard::wait ? prove_redundant(p, traces, n, is_alone)
-                                                      : prove_alu_wait_redundant(p, traces, n);
+        const WaitProof proof =
+            *guard == Guard::wait ? prove_redundant(p, traces, n, is_alone) : prove_alu_wait_redundant(p, traces, n);
         if (proof.kind == WaitProof::Kind::idle) return void(++tally.proven["it never finds anything to wait for"]);
         if (proof.kind == WaitProof::Kind::covered)
           return void(++tally.proven["another wait comes before any use of what it waits for"]);
@@ -122,7 +122,9 @@ std::vector<size_t> flippable(const Program& p, const std::vector<Trace>& traces
   std::vector<size_t> all;
   for (size_t n = 0; n < p.instrs.size(); ++n) {
     const std::string_view mnemonic = mnemonic_of(p.texts[n]);
-    const bool advises = mnemonic == "s_delay_alu" || mnemonic == "s_clause" || mnemonic == "s_set_inst_prefetch_distance" || mnemonic == "s_inst_prefetch" || mnemonic == "s_sendmsg" || mnemonic == "s_endpgm";
+    const bool advises = mnemonic == "s_delay_alu" || mnemonic == "s_clause" ||
+                         mnemonic == "s_set_inst_prefetch_distance" || mnemonic == "s_inst_prefetch" ||
+                         mnemonic == "s_sendmsg" || mnemonic == "s_endpgm";
     if (executed[n] && !guard_of(p, n) && !advises) all.push_back(n);
   }
   return all;
@@ -147,12 +149,13 @@ bool flip_one(Subject& subject, const Emulator& emulator, size_t n, std::mt19937
   if (tally.count(ran)) return true;
   const Result<Emulator> altered = load_changed(subject, p, n, *changed);
   const FlipProof proof = prove_unchanged(subject, emulator, *altered, n);
-  const std::string what = fmt::format("{}: {:#x}: {} -> {} (bit {})", subject.name, p.addresses[n], p.texts[n], changed->text, bit);
+  const std::string what =
+      fmt::format("{}: {:#x}: {} -> {} (bit {})", subject.name, p.addresses[n], p.texts[n], changed->text, bit);
   if (proof.kind == Unchanged::ignored)
     tally.unproven.push_back(what);
   else {
-    ++tally.proven[fmt::format("{}{}{}", to_string(proof.kind), proof.absorbed_by.empty() ? "" : ": ", proof.absorbed_by)];
-    if (getenv("SHOW")) fmt::print("{} {}: {}\n", to_string(proof.kind), proof.absorbed_by, what);
+    ++tally.proven[fmt::format("{}{}{}", to_string(proof.kind), proof.by.empty() ? "" : ": ", proof.by)];
+    if (getenv("SHOW")) fmt::print("{} {}: {}\n", to_string(proof.kind), proof.by, what);
   }
   return true;
 }

@@ -40,13 +40,14 @@ enum class Unchanged : uint8_t {
   dead,        // only its own results differ: nothing depends on them
   absorbed,    // later instructions differ too, until others give the same from both
   other_path,  // other instructions execute, to the same end
-  ignored,     // on random registers too it writes the same
+  defined,     // on random registers too it writes the same, and the instruction's definition says why
+  ignored,     // nothing says why
 };
 std::string_view to_string(Unchanged unchanged);
 
 struct FlipProof {
   Unchanged kind = Unchanged::unseen;
-  std::string absorbed_by;  // the last mnemonic that gives the same from different values
+  std::string by;  // absorbed: the last mnemonic that gives the same from different values; defined: why
 };
 FlipProof prove_unchanged(Subject& subject, const amdgpu::emulator::Emulator& original,
                           const amdgpu::emulator::Emulator& altered, size_t instruction);

@@ -52,9 +52,12 @@ std::vector<Effect> effects_of(Subject& subject, size_t operands, const Emulator
   return effects;
 }
 
-/// Numbers that instructions tell apart: small ones, floats, halves, any bits.
-uint32_t random_word(std::mt19937_64& random) {
+/// Numbers that instructions tell apart: small ones, floats, halves, the instruction's own constants, any bits.
+uint32_t random_word(std::mt19937_64& random, const Instr& i) {
   const auto any = static_cast<uint32_t>(random());
+  const Operand& o = i.operand[random() % std::max<size_t>(i.operands, 1)];
+  if (o.kind == Kind::constant && any % 4 == 0)
+    return static_cast<uint32_t>(o.value) + static_cast<uint32_t>(random() % 17) - 8;
   switch (random() % 5) {
     case 0: return any % 64;
     case 1: return (any & 0x807fffffU) | (120 + any % 16) << 23;
@@ -64,29 +67,33 @@ uint32_t random_word(std::mt19937_64& random) {
   }
 }
 
-void randomize(Wave& w, std::mt19937_64& random) {
-  for (uint32_t& s : w.sgpr) s = random_word(random);
+void randomize(Wave& w, const Instr& i, std::mt19937_64& random) {
+  for (uint32_t& s : w.sgpr) s = random_word(random, i);
   w.sgpr[scalar::null] = 0;
   w.sgpr[scalar::scc] = random() % 2;
-  w.sgpr[scalar::exec] |= 1;
+  if (random() % 4 == 0) w.set_pair(scalar::exec, 0);
+  if (random() % 2 == 0)  // pairs that are small numbers
+    for (size_t n = 1; n < scalar::vcc; n += 2) w.sgpr[n] = 0;
   w.sgpr_written.set();
   for (size_t n = 0; n < w.vgpr.size(); ++n) {
     const bool is_uniform = random() % 4 == 0;
-    const uint32_t all = random_word(random);
-    for (uint32_t& lane : w.vgpr[n]) lane = is_uniform ? all : random_word(random);
+    const uint32_t all = random_word(random, i);
+    for (uint32_t& lane : w.vgpr[n]) lane = is_uniform ? all : random_word(random, i);
     w.vgpr_written[n] = {~uint64_t{0}, ~uint64_t{0}};
   }
 }
 
 /// All that one instruction does to random registers, memory aside: addresses are seen by what is reported of them.
-std::vector<uint32_t> alone(const Emulator& emulator, const Launch& launch, size_t instruction, uint64_t seed) {
+std::vector<uint32_t> alone(const Emulator& emulator, const Launch& launch, size_t instruction, const Instr& like,
+                            uint64_t seed) {
   const Program& p = emulator.program();
   Result<Machine> machine = make_machine(p, launch);
   if (!machine) return {};
   start(*machine);
   std::mt19937_64 random(seed);
   Wave& w = machine->waves[0];
-  randomize(w, random);
+  // The original's constants for both, so that both begin with the same registers.
+  randomize(w, like, random);
   w.pc = static_cast<int32_t>(instruction);
   w.next = w.pc + 1;
   const Instr& i = p.instrs[instruction];
@@ -102,10 +109,39 @@ std::vector<uint32_t> alone(const Emulator& emulator, const Launch& launch, size
   return state;
 }
 
+/// Which of the ways in which instructions ignore bits of operands explains the two texts; empty: none.
+std::string why_ignored(const Program& before, const Program& after, size_t instruction) {
+  const Instr &x = before.instrs[instruction], &y = after.instrs[instruction];
+  const std::string_view mnemonic = mnemonic_of(before.texts[instruction]);
+  const auto is = [&](std::string_view part) { return mnemonic.find(part) != mnemonic.npos; };
+  const uint64_t width = is("u64") && is("lshl_add") ? 8 : is("b64") || is("u64") ? 64 : is("16") ? 16 : 32;
+  const bool shifts = is("lsh") || is("ashr");
+  const bool divides = is("v_div_scale") || is("v_div_fixup");
+  for (size_t n = 0; n < x.operands; ++n) {
+    const Operand &a = x.operand[n], &b = y.operand[n];
+    const bool constants = a.kind == Kind::constant && b.kind == Kind::constant;
+    if (shifts && constants && a.value != b.value && a.value % width == b.value % width)
+      return "a shift counts modulo the width";
+    if (divides && constants && a.value != b.value && (a.value ^ b.value) >> 23 == 0)
+      return "v_div_scale and v_div_fixup look at exponents";
+    if (divides && (a.negate != b.negate || a.magnitude != b.magnitude))
+      return "v_div_scale and v_div_fixup look at exponents";
+    if (constants && a.magnitude != b.magnitude && a.value >> 31 == 0) return "|x| of a constant that is not negative";
+  }
+  if (before.wave == 32 && x.modifiers.row_mask % 4 == y.modifiers.row_mask % 4 &&
+      x.modifiers.row_mask != y.modifiers.row_mask)
+    return "DPP's rows of a wave of 64";
+  const unsigned op_sel = x.modifiers.op_sel ^ y.modifiers.op_sel;
+  if (is("_mix") && op_sel != 0 && (op_sel & x.modifiers.op_sel_hi) == 0) return "op_sel of a source of 32 bits";
+  return {};
+}
+
 bool differ_alone(const Subject& subject, const Emulator& original, const Emulator& altered, size_t instruction) {
   const Launch& launch = subject.operands[0].launches[0].launch;
   for (uint64_t seed = 1; seed <= 200; ++seed)
-    if (alone(original, launch, instruction, seed) != alone(altered, launch, instruction, seed)) return true;
+    if (alone(original, launch, instruction, original.program().instrs[instruction], seed) !=
+        alone(altered, launch, instruction, original.program().instrs[instruction], seed))
+      return true;
   return false;
 }
 
@@ -117,6 +153,7 @@ std::string_view to_string(Unchanged unchanged) {
     case Unchanged::dead: return "nothing depends on what it writes";
     case Unchanged::absorbed: return "later instructions give the same";
     case Unchanged::other_path: return "another path to the same end";
+    case Unchanged::defined: return "the instruction's definition";
     case Unchanged::ignored: break;
   }
   return "IGNORED";
@@ -147,10 +184,12 @@ FlipProof prove_unchanged(Subject& subject, const Emulator& original, const Emul
       proof.kind = std::max(proof.kind, before[k].at == instruction ? Unchanged::dead : Unchanged::absorbed);
       last = before[k].at;
     }
-    if (proof.kind == Unchanged::absorbed) proof.absorbed_by = mnemonic_of(original.program().texts[last]);
+    if (proof.kind == Unchanged::absorbed) proof.by = mnemonic_of(original.program().texts[last]);
   }
-  if (proof.kind == Unchanged::unseen && !differ_alone(subject, original, altered, instruction))
-    proof.kind = Unchanged::ignored;
+  if (proof.kind == Unchanged::unseen && !differ_alone(subject, original, altered, instruction)) {
+    proof.by = why_ignored(original.program(), altered.program(), instruction);
+    proof.kind = proof.by.empty() ? Unchanged::ignored : Unchanged::defined;
+  }
   return proof;
 }
 

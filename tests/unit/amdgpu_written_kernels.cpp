@@ -309,10 +309,12 @@ std::vector<Written> written_kernels() {
     all.push_back({name, std::move(kernel), items, 2, 2816, 1024, halves});
   };
   // Clocks of the matrix instruction by which its result is late: 8 passes of gfx90a, 4 of the others.
-  for (const auto& [target, suffix, nops] : {std::tuple("gfx90a", "f16", 4), std::tuple("gfx942", "_f16", 0), std::tuple("gfx950", "_f16", 1)})
+  for (const auto& [target, suffix, nops] :
+       {std::tuple("gfx90a", "f16", 4), std::tuple("gfx942", "_f16", 0), std::tuple("gfx950", "_f16", 1)})
     add("staged", assembled(target, fmt::format(fmt::runtime(staged_cdna), suffix, nops), 2048), 128, true);
   add("staged", assembled("gfx1030", staged_rdna2, 2048), 64, false);
-  for (const char* target : {"gfx1100", "gfx1150", "gfx1151"}) add("staged", assembled(target, staged_rdna3, 4096), 64, true);
+  for (const char* target : {"gfx1100", "gfx1150", "gfx1151"})
+    add("staged", assembled(target, staged_rdna3, 4096), 64, true);
   for (const char* target : {"gfx1200", "gfx1201"}) add("staged", assembled(target, staged_rdna4, 2048), 64, true);
   for (const char* target : {"gfx942", "gfx950"})
     add("distances", assembled(target, fmt::format(fmt::runtime(distances_cdna), 0, 1), 0), 64, false);

@@ -170,7 +170,8 @@ Result<void> bind_vector(const Program& program, Parsed& parsed, const VectorRow
     const Operand& to = i.operand[results - 1];
     if (to.kind != Kind::sgpr) return invalid("the emulator knows a mask as a scalar register");
     add_write(i, to);
-    if (row.has(vector_flag::writes_exec) && to.first != scalar::exec) add_write(i, scalar_operand(scalar::exec, to.words));
+    if (row.has(vector_flag::writes_exec) && to.first != scalar::exec)
+      add_write(i, scalar_operand(scalar::exec, to.words));
   }
   return {};
 }

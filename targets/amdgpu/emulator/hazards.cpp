@@ -93,6 +93,7 @@ std::string HazardTracker::issue(const Issue& now) {
   if (is_cdna(family_)) {
     while (!past_.empty() && now_ - past_.back().end > longest) past_.pop_back();
     report = check_table(now);
+    if (report.empty()) report = check_clause(now);
     wait(now.states);
     if (now.first != 0) past_.push_front({&now, now_});
     return report;
@@ -121,6 +122,31 @@ std::string HazardTracker::check_table(const Issue& now) const {
       if (has_range(second_of(row), range) && report.empty()) report = check_register(index, now, range);
   }
   return report;
+}
+
+/// CDNA: after a page fault, memory instructions of a kind with no others between them run again. So none may write what one
+/// of them reads, nor store what one has loaded: as LLVM, which knows no addresses, it is any store behind a load.
+std::string HazardTracker::check_clause(const Issue& now) {
+  const auto kind_of = [](const Issue& i) {
+    if (i.unit == Unit::smem) return 1;
+    return i.unit == Unit::buffer || i.unit == Unit::flat ? 2 : 0;
+  };
+  const int kind = kind_of(now);
+  if (kind == 0 || (!clause_.empty() && kind_of(*clause_.front()) != kind)) clause_.clear();
+  if (kind == 0) return {};
+  const bool has_load = std::ranges::any_of(clause_, [](const Issue* i) { return !i->writes.empty(); });
+  clause_.push_back(&now);
+  if (!has_load) return {};
+  if ((now.traits & stores) != 0) return "stores right behind a load, which a page fault may repeat";
+  for (const Issue* writer : clause_)
+    for (const Issue* reader : clause_)
+      for (const RegisterRange& written : writer->writes)
+        for (const RegisterRange& read : reader->reads)
+          if ((writer == &now || reader == &now) && overlap(written, read))
+            return name_of(written.file, std::max(written.first, read.first)) +
+                   " is written and read by memory instructions with nothing between them, which a page fault may "
+                   "repeat";
+  return {};
 }
 
 /// Of each register the last instruction that accessed it as the row's first one counts: it waited for those before it.

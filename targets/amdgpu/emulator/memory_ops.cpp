@@ -28,8 +28,9 @@ Buffer buffer_of(Wave& w, const Operand& o) {
   if (words[1] >> 16 != 0)
     w.report(ReportKind::undefined, "a buffer with a stride or swizzled, which the emulator does not address");
   else if (words[3] != kind)
-    w.report(ReportKind::undefined, fmt::format("a buffer resource that ends in {:#x}; the emulator addresses raw ones, {:#x}",
-                                                words[3], kind));
+    w.report(
+        ReportKind::undefined,
+        fmt::format("a buffer resource that ends in {:#x}; the emulator addresses raw ones, {:#x}", words[3], kind));
   return {words[0] | uint64_t{words[1] & 0xffff} << 32, words[2]};
 }
 
