@@ -10,6 +10,7 @@ namespace {
 
 constexpr int longest = 24;  // wait states that any row needs, and more
 constexpr int vcc_number = 106;
+constexpr size_t longest_clause = 5;  // instructions that LLVM looks back
 
 bool is_vector(const Issue& i) {
   return i.unit == Unit::valu || i.unit == Unit::trans || i.unit == Unit::dot || i.unit == Unit::matrix;
@@ -134,6 +135,7 @@ std::string HazardTracker::check_clause(const Issue& now) {
   const int kind = kind_of(now);
   if (kind == 0 || (!clause_.empty() && kind_of(*clause_.front()) != kind)) clause_.clear();
   if (kind == 0) return {};
+  if (clause_.size() > longest_clause) clause_.erase(clause_.begin());
   const bool has_load = std::ranges::any_of(clause_, [](const Issue* i) { return !i->writes.empty(); });
   clause_.push_back(&now);
   if (!has_load) return {};
