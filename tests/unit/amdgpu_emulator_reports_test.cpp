@@ -114,6 +114,18 @@ TEST(AmdgpuEmulatorReports, UnmetWaits) {
        "v2, v3",
        {unmet_wait},
        32},
+      // Halves of a register arrive by themselves, but not where registers have ECC.
+      {"gfx1100",
+       "v_mov_b32 v2, 0\nglobal_load_d16_b16 v2, v1, s[2:3]\nglobal_load_d16_hi_b16 v2, v1, s[2:3]\n"
+       "s_waitcnt vmcnt(1)\nv_mov_b16 v3.l, v2.l",
+       {}},
+      {"gfx1100",
+       "v_mov_b32 v2, 0\nglobal_load_d16_b16 v2, v1, s[2:3]\nglobal_load_d16_hi_b16 v2, v1, s[2:3]\n"
+       "s_waitcnt vmcnt(1)\nv_mov_b16 v3.l, v2.h",
+       {unmet_wait}},
+      {"gfx942",
+       "v_mov_b32 v2, 0\nglobal_load_short_d16_hi v2, v1, s[2:3]\nglobal_store_short v1, v2, s[2:3]",
+       {unmet_wait, uninitialized, wait_states}},
       // A load of the same kind arrives behind the first.
       {"gfx942",
        "global_load_dword v2, v1, s[2:3]\nglobal_load_dword v2, v1, s[2:3] offset:4\ns_waitcnt vmcnt(0)\nv_mov_b32 v4, "

@@ -200,7 +200,7 @@ Result<void> bind(const Program& program, Parsed parsed, Instr& i) {
   if (const DotOp* dot = find_dot_op(family, name)) return bind_dot(program, parsed, *dot, i);
   if (const VectorRow* vector = find_vector(name)) return bind_vector(program, parsed, *vector, i);
   if (const GeneralRow* general = find_general(name)) return bind_general(program, parsed, *general, i);
-  if (const MemoryRow* memory = find_memory(name)) return bind_memory(parsed, *memory, i);
+  if (const MemoryRow* memory = find_memory(name)) return bind_memory(family, parsed, *memory, i);
   return unsupported(fmt::format("the emulator does not know {}", parsed.mnemonic));
 }
 

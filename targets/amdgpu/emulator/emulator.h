@@ -40,6 +40,7 @@ struct Launch {
   std::array<uint32_t, 3> workgroups = {1, 1, 1};  // of the whole launch
   std::array<uint32_t, 3> size = {64, 1, 1};       // workitems of a workgroup
   std::span<const uint8_t> kernarg;
+  uint32_t dynamic_lds_bytes = 0;  // behind those that the kernel descriptor asks for
   std::span<const MemoryRange> memory;
   uint64_t seed = 0;                        // the order in which waves take turns
   uint64_t most_instructions = 1ULL << 32;  // that all waves may execute

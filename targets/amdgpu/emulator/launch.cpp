@@ -28,7 +28,8 @@ std::vector<uint64_t> make_packet(const Launch& launch, uint64_t kernarg, const 
     std::memcpy(bytes + 12 + 4 * n, &grid, 4);
   }
   std::memcpy(bytes + 24, &d.private_bytes, 4);
-  std::memcpy(bytes + 28, &d.lds_bytes, 4);
+  const uint32_t lds = d.lds_bytes + launch.dynamic_lds_bytes;
+  std::memcpy(bytes + 28, &lds, 4);
   std::memcpy(bytes + 40, &kernarg, 8);
   return packet;
 }
@@ -39,6 +40,9 @@ Result<void> check_launch(const Program& p, const Launch& launch) {
   const auto most = static_cast<uint64_t>(p.kernel.metadata.most_workitems);
   if (items == 0 || items > 1024 || (most != 0 && items > most))
     return invalid(fmt::format("emulator: a workgroup of {} workitems; {} allows {}", items, p.kernel.name, most));
+  if (uint64_t{d.lds_bytes} + launch.dynamic_lds_bytes > static_cast<uint64_t>(p.row->lds_bytes))
+    return invalid(fmt::format("emulator: {} takes {} bytes of LDS and {} of the launch, {} has {}", p.kernel.name,
+                               d.lds_bytes, launch.dynamic_lds_bytes, p.row->facts.name, p.row->lds_bytes));
   if (launch.kernarg.size() < d.kernarg_bytes)
     return invalid(fmt::format("emulator: {} takes {} bytes of arguments, {} are given", p.kernel.name, d.kernarg_bytes,
                                launch.kernarg.size()));
@@ -87,6 +91,7 @@ void set_scalars(const Machine& m, Wave& w) {
   if (m.program->row->family == Family::rdna4) {
     w.set_scalar(scalar::ttmp + 9, group[0]);
     w.set_scalar(scalar::ttmp + 7, group[1] | group[2] << 16);
+    w.set_scalar(scalar::ttmp + 8, static_cast<uint32_t>(w.epoch.wave) << 25);  // of the workgroup
   } else {
     for (int n = 0; n < 3; ++n)
       if (field(d.rsrc2, 7 + n, 1) != 0) s.put(group[static_cast<size_t>(n)]);
@@ -165,7 +170,7 @@ Result<Machine> make_machine(const Program& program, const Launch& launch) {
   for (const MemoryRange& range : launch.memory)
     m.spans.push_back(
         {reinterpret_cast<uint64_t>(range.data), range.bytes, range.access == Access::read_write, &range.name});
-  m.lds = Lds(d.lds_bytes);
+  m.lds = Lds(d.lds_bytes + launch.dynamic_lds_bytes);
   const uint64_t items = uint64_t{launch.size[0]} * launch.size[1] * launch.size[2];
   m.waves.resize((items + static_cast<uint64_t>(program.wave) - 1) / static_cast<uint64_t>(program.wave));
   m.hazards.assign(m.waves.size(), HazardTracker(*program.row));
