@@ -292,6 +292,40 @@ TEST(AmdgpuEmulatorReports, RefusesWhatItDoesNotKnow) {
   EXPECT_NE(beyond.error().message.find("v70"), std::string::npos) << beyond.error().message;
 }
 
+TEST(AmdgpuEmulatorReports, RefusesMetadataThatDisagrees) {
+  AssembledKernel kernel;
+  kernel.body = "v_mov_b32 v40, v0";
+  kernel.noted_vgprs = 41;
+  EXPECT_TRUE(load_assembled(kernel).ok());
+  kernel.noted_vgprs = 40;
+  const auto less = load_assembled(kernel);
+  ASSERT_FALSE(less.ok());
+  EXPECT_NE(less.error().message.find("the metadata's vgpr_count=40, the code uses 41"), std::string::npos)
+      << less.error().message;
+  kernel.noted_vgprs = 100;
+  const auto more = load_assembled(kernel);
+  ASSERT_FALSE(more.ok());
+  EXPECT_NE(more.error().message.find("vgpr_count=100, the descriptor allocates 64"), std::string::npos)
+      << more.error().message;
+}
+
+TEST(AmdgpuEmulatorReports, LaunchesWithinTheLds) {
+  AssembledKernel kernel;
+  kernel.lds_bytes = 1024;
+  kernel.body = "v_and_b32 v0, 0x3ff, v0\nv_lshlrev_b32 v1, 2, v0\nds_write_b32 v1, v0 offset:1024";
+  const auto emulator = load_assembled(kernel);
+  ASSERT_TRUE(emulator.ok()) << emulator.error().message;
+  const std::array<uint64_t, 8> arguments = {};
+  Launch launch;
+  launch.kernarg = {reinterpret_cast<const uint8_t*>(arguments.data()), sizeof arguments};
+  ASSERT_TRUE(emulator->run_workgroup(launch).ok());
+  EXPECT_EQ(emulator->run_workgroup(launch)->reports.front().kind, out_of_bounds);
+  launch.dynamic_lds_bytes = 256;
+  EXPECT_TRUE(emulator->run_workgroup(launch)->reports.empty());
+  launch.dynamic_lds_bytes = 64 << 10;
+  EXPECT_FALSE(emulator->run_workgroup(launch).ok());
+}
+
 TEST(AmdgpuEmulatorReports, RefusesMalformedCodeObjects) {
   AssembledKernel kernel;
   kernel.body = "v_mov_b32 v1, 0";

@@ -149,6 +149,12 @@ std::string why_ignored(const Program& before, const Program& after, size_t inst
     return "DPP's rows of a wave of 64";
   if (x.modifiers.bound_ctrl != y.modifiers.bound_ctrl && is("_add_") && x.operand[0].first == x.operand[2].first)
     return "a lane without a source adds 0 to itself or stays";
+  if (is("readlane") && x.operand[2].value % static_cast<uint64_t>(before.wave) ==
+                            y.operand[2].value % static_cast<uint64_t>(before.wave))
+    return "lanes count modulo the wave";
+  if (x.dual != nullptr && y.dual != nullptr && x.vector == x.dual->vector && y.vector == x.vector &&
+      x.operand[0].first == y.dual->operand[0].first && y.operand[0].first == x.dual->operand[0].first)
+    return "the halves of a pair change places";
   const unsigned op_sel = x.modifiers.op_sel ^ y.modifiers.op_sel;
   if (is("_mix") && op_sel != 0 && (op_sel & x.modifiers.op_sel_hi) == 0) return "op_sel of a source of 32 bits";
   return {};

@@ -56,8 +56,8 @@ amdhsa.kernels:
 ...
 .end_amdgpu_metadata
 )",
-                     row.facts.name, k.kernarg_bytes, k.lds_bytes, k.scratch_bytes, row.wave, k.vgprs + k.agprs,
-                     k.agprs, k.most_workitems);
+                     row.facts.name, k.kernarg_bytes, k.lds_bytes, k.scratch_bytes, row.wave,
+                     k.noted_vgprs != 0 ? k.noted_vgprs : k.vgprs + k.agprs, k.agprs, k.most_workitems);
 }
 
 }  // namespace

@@ -35,5 +35,6 @@ void run_scalar_load(Wave& w, const Instr& i);
 void run_global(Wave& w, const Instr& i);  // flat and scratch too
 void run_buffer(Wave& w, const Instr& i);
 void run_lds(Wave& w, const Instr& i);
+void run_lds_transposed(Wave& w, const Instr& i);  // ds_read_b64_tr_b16
 
 }  // namespace tilejit::amdgpu::emulator
