@@ -175,6 +175,33 @@ TEST(AmdgpuEmulatorKernels, KeepsScratchOfEachLane) {
   }
 }
 
+TEST(AmdgpuEmulatorKernels, KeepsScratchBehindABuffer) {
+  for (const char* target : {"gfx90a", "gfx1030"}) {
+    SCOPED_TRACE(target);
+    const bool is_new = std::string(target) == "gfx1030";
+    AssembledKernel kernel;
+    kernel.target = target;
+    kernel.scratch_bytes = 16;
+    kernel.body = fmt::format(R"(
+  s_load_dwordx4 s[8:11], s[4:5], 0x0
+  s_add_u32 s0, s0, s7
+  s_addc_u32 s1, s1, 0
+  v_and_b32 v0, 0x3ff, v0
+  v_lshlrev_b32 v1, 2, v0
+  buffer_store_dword v0, off, s[0:3], 0 offset:8
+  v_mov_b32 v2, 8
+  s_waitcnt vmcnt(0) lgkmcnt(0)
+  {}
+  buffer_load_dword v3, v2, s[0:3], 0 offen
+  s_waitcnt vmcnt(0)
+  global_store_dword v1, v3, s[10:11])",
+                              is_new ? "s_waitcnt_vscnt null, 0x0" : "");
+    Buffers b{std::vector<uint32_t>(32), std::vector<uint32_t>(32)};
+    run_groups(kernel, b, 1, 32, 0);
+    for (uint32_t n = 0; n < 32; ++n) EXPECT_EQ(b.out[n], n);
+  }
+}
+
 TEST(AmdgpuEmulatorKernels, TransposesWhileReadingLds) {
   // Lane l writes the halves 4 * l to 4 * l + 3 to the LDS and reads them transposed among 16 lanes.
   AssembledKernel kernel;

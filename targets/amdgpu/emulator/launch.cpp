@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "targets/amdgpu/emulator/machine.h"
+#include "targets/amdgpu/emulator/memory_row.h"
 
 namespace tilejit::amdgpu::emulator {
 namespace {
@@ -46,9 +47,11 @@ Result<void> check_launch(const Program& p, const Launch& launch) {
   if (launch.kernarg.size() < d.kernarg_bytes)
     return invalid(fmt::format("emulator: {} takes {} bytes of arguments, {} are given", p.kernel.name, d.kernarg_bytes,
                                launch.kernarg.size()));
-  if (d.private_bytes != 0 && (d.has(private_buffer) || d.has(flat_scratch_init)))
-    return unsupported(fmt::format(
-        "emulator: {} has scratch memory behind a buffer, which the emulator does not address", p.kernel.name));
+  if (d.private_bytes != 0 && d.has(flat_scratch_init))
+    return unsupported(
+        fmt::format("emulator: {} addresses scratch memory by flat instructions through a register, which "
+                    "the emulator does not do",
+                    p.kernel.name));
   // Round to nearest even, f16 and f64 subnormals kept: what the numbers contract fixes. f32 may be either.
   if (field(d.rsrc1, 12, 4) != 0 || field(d.rsrc1, 18, 2) != 3 || (field(d.rsrc1, 16, 2) & 1) != field(d.rsrc1, 17, 1))
     return unsupported(fmt::format("emulator: {} runs under another float mode (rsrc1={:#x})", p.kernel.name, d.rsrc1));
@@ -76,7 +79,11 @@ void set_scalars(const Machine& m, Wave& w) {
   const auto address = [](const std::vector<uint64_t>& v) { return reinterpret_cast<uint64_t>(v.data()); };
   ScalarSetup s(w);
   // What nobody provides here stays unwritten, so that a read of it is a report.
-  if (d.has(private_buffer)) s.skip(4);
+  if (d.has(private_buffer)) {
+    s.put_pair(scratch_base);
+    s.put(~uint32_t{0});
+    s.put(scratch_kind);
+  }
   if (d.has(dispatch_ptr)) s.put_pair(address(m.dispatch));
   if (d.has(queue_ptr)) s.skip(2);
   if (d.has(kernarg_ptr)) s.put_pair(address(m.kernarg));
@@ -95,6 +102,9 @@ void set_scalars(const Machine& m, Wave& w) {
   } else {
     for (int n = 0; n < 3; ++n)
       if (field(d.rsrc2, 7 + n, 1) != 0) s.put(group[static_cast<size_t>(n)]);
+    if (field(d.rsrc2, 10, 1) != 0) s.skip(1);
+    // Where the wave's scratch begins behind the resource's base, unless addresses of scratch are the wave's own.
+    if (d.has(private_buffer) && field(d.rsrc2, 0, 1) != 0) s.put(0);
   }
   w.set_pair(scalar::vcc, 0);
   w.set_scalar(scalar::m0, 0);

@@ -28,6 +28,11 @@ struct MemoryRow {
   Run run = nullptr;
 };
 
+/// The resource that a kernel is given for its scratch where that lies behind a buffer (CDNA 2, RDNA 2): lanes' words are
+/// interleaved, which only the hardware sees. The base is no address of a process.
+inline constexpr uint64_t scratch_base = 0xf5c0'0000'0000;
+inline constexpr uint32_t scratch_kind = 0x00827000;  // the lane's number is added
+
 /// Null when no memory instruction has this name.
 const MemoryRow* find_memory(std::string_view mnemonic);
 
