@@ -30,67 +30,71 @@ bool is_written(const ir::Kernel& kernel, ir::BufferId buffer) {
   return false;
 }
 
-/// One kernel, and how its launches are made.
+Result<void> check(const ir::Buffer& buffer, const BufferArg& argument) {
+  const int64_t unit = buffer.strided ? bits_of(buffer.type) / 8 : buffer_alignment;
+  const auto address = static_cast<int64_t>(reinterpret_cast<uintptr_t>(argument.data));
+  if (address % unit == 0 && (!buffer.strided || argument.row_stride_bytes % unit == 0)) return {};
+  return invalid(fmt::format("buffer %{} does not lie on a multiple of {} bytes", buffer.name, unit));
+}
+
+void lay_out(emulator::Launch& launch, const ir::Kernel& kernel, int64_t m, const int64_t* task) {
+  size_t tasks = 0;
+  for (const ir::Instr& instr : kernel.body) {
+    if (instr.op != ir::Op::for_loop || instr.loop != ir::LoopKind::tasks) continue;
+    launch.workgroup[tasks] = static_cast<uint32_t>((task[tasks] - at(instr.lo, m)) / instr.step);
+    launch.workgroups[tasks] = static_cast<uint32_t>(iterations(instr, m));
+    ++tasks;
+  }
+}
+
+/// One kernel and its code.
 struct Launcher {
   const GpuRow& row;
   ir::Kernel kernel;
-  uint32_t threads;
+  int threads;
   Emulator machine;
 
-  Result<void> check(const ir::Buffer& buffer, const BufferArg& argument) const {
-    const int64_t unit = buffer.strided ? bits_of(buffer.type) / 8 : buffer_alignment;
-    const auto address = static_cast<int64_t>(reinterpret_cast<uintptr_t>(argument.data));
-    if (address % unit == 0 && (!buffer.strided || argument.row_stride_bytes % unit == 0)) return {};
-    return invalid(
-        fmt::format("{}: buffer %{} does not lie on a multiple of {} bytes", row.facts.name, buffer.name, unit));
-  }
-
   Result<void> run(const BufferArg* buffers, int64_t m, const int64_t* task) const {
-    std::vector<uint8_t> kernarg;
-    const auto append = [&](uint64_t word) {
-      kernarg.resize(kernarg.size() + sizeof word);
-      std::memcpy(kernarg.data() + kernarg.size() - sizeof word, &word, sizeof word);
-    };
-    std::vector<emulator::MemoryRange> ranges;
-    size_t parameter = 0;
-    for (size_t i = 0; i < kernel.buffers.size(); ++i) {
-      const ir::Buffer& buffer = kernel.buffers[i];
-      if (!buffer.is_parameter()) continue;
-      const BufferArg& argument = buffers[parameter++];
-      TRY(check(buffer, argument));
-      append(reinterpret_cast<uintptr_t>(argument.data));
-      append(buffer.strided ? static_cast<uint64_t>(argument.row_stride_bytes) : 0);
-      const bool written = is_written(kernel, static_cast<ir::BufferId>(i));
-      ranges.push_back({argument.data, static_cast<uint64_t>(buffer.bytes_at(m, argument.row_stride_bytes)),
-                        written ? emulator::Access::read_write : emulator::Access::read, buffer.name});
-    }
-    append(static_cast<uint64_t>(m));
-    emulator::Launch launch;
-    launch.kernarg = kernarg;
-    launch.memory = ranges;
-    lay_out(launch, m, task);
-    const emulator::Outcome outcome = TRY(machine.run_workgroup(launch));
+    const Result<TaskLaunch> made = task_launch(kernel, threads, buffers, m, task);
+    if (!made) return Error{made.error().kind, fmt::format("{}: {}", row.facts.name, made.error().message)};
+    const emulator::Outcome outcome = TRY(machine.run_workgroup(made->launch));
     if (outcome.reports.empty()) return {};
     return invalid(fmt::format("emulator: kernel {}: {}", kernel.name, emulator::describe(outcome.reports.front())));
-  }
-
-  void lay_out(emulator::Launch& launch, int64_t m, const int64_t* task) const {
-    size_t tasks = 0;
-    for (const ir::Instr& instr : kernel.body) {
-      if (instr.op != ir::Op::for_loop || instr.loop != ir::LoopKind::tasks) continue;
-      launch.workgroup[tasks] = static_cast<uint32_t>((task[tasks] - at(instr.lo, m)) / instr.step);
-      launch.workgroups[tasks] = static_cast<uint32_t>(iterations(instr, m));
-      ++tasks;
-    }
-    launch.size = {threads, 1, 1};
   }
 };
 
 }  // namespace
 
+Result<TaskLaunch> task_launch(const ir::Kernel& kernel, int threads, const BufferArg* buffers, int64_t m,
+                               const int64_t* task) {
+  TaskLaunch made;
+  const auto append = [&](uint64_t word) {
+    made.kernarg.resize(made.kernarg.size() + sizeof word);
+    std::memcpy(made.kernarg.data() + made.kernarg.size() - sizeof word, &word, sizeof word);
+  };
+  size_t parameter = 0;
+  for (size_t i = 0; i < kernel.buffers.size(); ++i) {
+    const ir::Buffer& buffer = kernel.buffers[i];
+    if (!buffer.is_parameter()) continue;
+    const BufferArg& argument = buffers[parameter++];
+    TRY(check(buffer, argument));
+    append(reinterpret_cast<uintptr_t>(argument.data));
+    append(buffer.strided ? static_cast<uint64_t>(argument.row_stride_bytes) : 0);
+    const bool written = is_written(kernel, static_cast<ir::BufferId>(i));
+    made.memory.push_back({argument.data, static_cast<uint64_t>(buffer.bytes_at(m, argument.row_stride_bytes)),
+                           written ? emulator::Access::read_write : emulator::Access::read, buffer.name});
+  }
+  append(static_cast<uint64_t>(m));
+  made.launch.kernarg = made.kernarg;
+  made.launch.memory = made.memory;
+  made.launch.size = {static_cast<uint32_t>(threads), 1, 1};
+  lay_out(made.launch, kernel, m, task);
+  return made;
+}
+
 Result<Code> emulated(const GpuRow& row, Code code, const ir::Kernel& kernel) {
-  auto launcher = std::make_shared<const Launcher>(Launcher{row, kernel, static_cast<uint32_t>(code.gpu.threads),
-                                                            TRY(Emulator::load(row, code.bytes, code.gpu.function))});
+  auto launcher = std::make_shared<const Launcher>(
+      Launcher{row, kernel, code.gpu.threads, TRY(Emulator::load(row, code.bytes, code.gpu.function))});
   code.interpreted = [launcher = std::move(launcher)](const BufferArg* buffers, int64_t m, const int64_t* task, void*) {
     return launcher->run(buffers, m, task);
   };

@@ -19,6 +19,7 @@
 #include <llvm/TargetParser/Triple.h>
 
 #include <algorithm>
+#include <cstring>
 #include <memory>
 
 namespace tilejit {
@@ -95,6 +96,18 @@ DisassembledInstr decode_x86(Decoder& d, llvm::ArrayRef<uint8_t> rest, uint64_t 
   return {static_cast<int64_t>(offset), {rest.begin(), rest.begin() + size}, one_line(printed)};
 }
 
+/// An operand that says that a literal follows, in encodings that have no such form: LLVM 22's decoder crashes on some of
+/// them. These are buffer instructions before gfx12 and VOP3 of gfx9.
+bool has_impossible_literal(const std::string& processor, llvm::ArrayRef<uint8_t> bytes) {
+  uint64_t word = 0;
+  std::memcpy(&word, bytes.data(), sizeof word);
+  const uint64_t encoding = word >> 26 & 0x3f;
+  const bool is_buffer = encoding == 0x38 || encoding == 0x3a;
+  if (is_buffer && !processor.starts_with("gfx12")) return word >> 56 == 0xff;
+  if (encoding != 0x34 || !processor.starts_with("gfx9")) return false;
+  return (word >> 32 & 0x1ff) == 0xff || (word >> 41 & 0x1ff) == 0xff || (word >> 50 & 0x1ff) == 0xff;
+}
+
 }  // namespace
 
 Result<std::vector<DisassembledInstr>> disassemble_x86(std::span<const uint8_t> code) {
@@ -113,13 +126,16 @@ Result<std::vector<DisassembledInstr>> disassemble_amdgpu(const std::string& pro
   LLVMInitializeAMDGPUDisassembler();
   const auto d = TRY(make_decoder("amdgcn-amd-amdhsa", processor, features, default_syntax));
   std::vector<DisassembledInstr> listing;
-  const llvm::ArrayRef<uint8_t> bytes(code.data(), code.size());
+  std::vector<uint8_t> bytes(code.begin(), code.end());
+  bytes.resize(bytes.size() +
+               16);  // no instruction ends where the decoder reads on, which it does not check everywhere
   for (size_t at = 0; at < code.size();) {
     llvm::MCInst instr;
     uint64_t size = 0;
-    const llvm::ArrayRef<uint8_t> rest = bytes.drop_front(at);
+    const llvm::ArrayRef<uint8_t> rest = llvm::ArrayRef<uint8_t>(bytes).drop_front(at);
+    if (has_impossible_literal(processor, rest)) break;
     const auto status = d->disassembler->getInstruction(instr, size, rest, address + at, llvm::nulls());
-    if (status == llvm::MCDisassembler::Fail || size < 4 || size > rest.size()) break;
+    if (status == llvm::MCDisassembler::Fail || size < 4 || size > code.size() - at) break;
     std::string printed;
     llvm::raw_string_ostream stream(printed);
     d->printer->printInst(&instr, address + at, "", *d->features, stream);

@@ -25,27 +25,28 @@ int64_t evaluate(const ir::Bound& bound, int64_t m) {
   return bound.round(value);
 }
 
-template <typename F>
-void for_each_task(const ir::Kernel& kernel, int64_t m, F run) {
-  std::vector<const ir::Instr*> loops;
-  for (const ir::Instr& instr : kernel.body)
-    if (instr.op == ir::Op::for_loop && instr.loop == ir::LoopKind::tasks) loops.push_back(&instr);
-  std::vector<int64_t> task(loops.size());
-  const std::function<void(size_t)> walk = [&](size_t depth) {
-    if (depth == loops.size()) return run(task);
-    for (task[depth] = evaluate(loops[depth]->lo, m); task[depth] < evaluate(loops[depth]->hi, m);
-         task[depth] += loops[depth]->step)
-      walk(depth + 1);
-  };
-  walk(0);
-}
-
 }  // namespace
 
 ir::Kernel lowered_kernel(ir::Kernel kernel) {
   ir::Program program;
   program.kernels.push_back(std::move(kernel));
   return std::move(lower_program(std::move(program), {}).kernels[0]);
+}
+
+std::vector<std::vector<int64_t>> tasks_of(const ir::Kernel& kernel, int64_t m) {
+  std::vector<const ir::Instr*> loops;
+  for (const ir::Instr& instr : kernel.body)
+    if (instr.op == ir::Op::for_loop && instr.loop == ir::LoopKind::tasks) loops.push_back(&instr);
+  std::vector<std::vector<int64_t>> tasks;
+  std::vector<int64_t> task(loops.size());
+  const std::function<void(size_t)> walk = [&](size_t depth) {
+    if (depth == loops.size()) return tasks.push_back(task);
+    for (task[depth] = evaluate(loops[depth]->lo, m); task[depth] < evaluate(loops[depth]->hi, m);
+         task[depth] += loops[depth]->step)
+      walk(depth + 1);
+  };
+  walk(0);
+  return tasks;
 }
 
 Result<Device> device_for(const Target& target) {
@@ -77,15 +78,12 @@ Result<void> run_code(const Code& code, const ir::Kernel& kernel, int64_t m, Arg
   }
   const GuardedMemory scratch(code.scratch_bytes, GuardedMemory::Guard::at_end, 64);
   const auto entry = reinterpret_cast<Entry>(reinterpret_cast<uintptr_t>(memory.data()));
-  Result<void> done;
-  for_each_task(kernel, m, [&](const std::vector<int64_t>& task) {
-    if (!done) return;
+  for (const std::vector<int64_t>& task : tasks_of(kernel, m)) {
     if (code.interpreted)
-      done = code.interpreted(args.data(), m, task.data(), scratch.data());
+      TRY(code.interpreted(args.data(), m, task.data(), scratch.data()));
     else
       entry(args.data(), m, task.data(), scratch.data());
-  });
-  TRY(done);
+  }
   if (!scratch.intact()) return invalid("memory around the scratch has changed");
   for (size_t i = 0; i < guarded.size(); ++i) {
     if (!guarded[i]->intact()) return invalid("memory before parameter " + std::to_string(i) + " has changed");

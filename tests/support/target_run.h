@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "ir/ir.h"
 #include "targets/target.h"
@@ -20,6 +21,9 @@ ir::Kernel lowered_kernel(ir::Kernel kernel);
 /// Native where this machine can execute the target's code, else emulated, which is said on stderr once for each target;
 /// neither: why not.
 Result<Device> device_for(const Target& target);
+
+/// The values of the kernel's `tasks` loop variables, outermost first, of each of its tasks in order.
+std::vector<std::vector<int64_t>> tasks_of(const ir::Kernel& kernel, int64_t m);
 
 /// Runs every task of lowered code (its `interpreted`, where set) on a copy of the arguments and writes the results back.
 /// An error says which memory outside the parameters changed.

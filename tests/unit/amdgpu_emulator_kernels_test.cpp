@@ -175,6 +175,59 @@ TEST(AmdgpuEmulatorKernels, KeepsScratchOfEachLane) {
   }
 }
 
+TEST(AmdgpuEmulatorKernels, KeepsScratchBehindABuffer) {
+  for (const char* target : {"gfx90a", "gfx1030"}) {
+    SCOPED_TRACE(target);
+    const bool is_new = std::string(target) == "gfx1030";
+    AssembledKernel kernel;
+    kernel.target = target;
+    kernel.scratch_bytes = 16;
+    kernel.body = fmt::format(R"(
+  s_load_dwordx4 s[8:11], s[4:5], 0x0
+  s_add_u32 s0, s0, s7
+  s_addc_u32 s1, s1, 0
+  v_and_b32 v0, 0x3ff, v0
+  v_lshlrev_b32 v1, 2, v0
+  buffer_store_dword v0, off, s[0:3], 0 offset:8
+  v_mov_b32 v2, 8
+  s_waitcnt vmcnt(0) lgkmcnt(0)
+  {}
+  buffer_load_dword v3, v2, s[0:3], 0 offen
+  s_waitcnt vmcnt(0)
+  global_store_dword v1, v3, s[10:11])",
+                              is_new ? "s_waitcnt_vscnt null, 0x0" : "");
+    Buffers b{std::vector<uint32_t>(32), std::vector<uint32_t>(32)};
+    run_groups(kernel, b, 1, 32, 0);
+    for (uint32_t n = 0; n < 32; ++n) EXPECT_EQ(b.out[n], n);
+  }
+}
+
+TEST(AmdgpuEmulatorKernels, TransposesWhileReadingLds) {
+  // Lane l writes the halves 4 * l to 4 * l + 3 to the LDS and reads them transposed among 16 lanes.
+  AssembledKernel kernel;
+  kernel.target = "gfx950";
+  kernel.lds_bytes = 512;
+  kernel.body = R"(
+  s_load_dwordx4 s[4:7], s[0:1], 0x0
+  v_and_b32 v0, 0x3ff, v0
+  v_lshlrev_b32 v1, 3, v0
+  s_waitcnt lgkmcnt(0)
+  global_load_dwordx2 v[2:3], v1, s[4:5]
+  s_waitcnt vmcnt(0)
+  ds_write_b64 v1, v[2:3]
+  ds_read_b64_tr_b16 v[4:5], v1
+  s_waitcnt lgkmcnt(0)
+  global_store_dwordx2 v1, v[4:5], s[6:7])";
+  Buffers b{std::vector<uint32_t>(128), std::vector<uint32_t>(128)};
+  for (uint32_t n = 0; n < 128; ++n) b.in[n] = 2 * n | (2 * n + 1) << 16;
+  run_groups(kernel, b, 1, 64, 0);
+  for (uint32_t lane = 0; lane < 64; ++lane)
+    for (uint32_t n = 0; n < 4; ++n) {
+      const uint32_t half = b.out[2 * lane + n / 2] >> (n % 2 * 16) & 0xffff;
+      EXPECT_EQ(half, 4 * (lane / 16 * 16 + lane % 16 / 4 + 4 * n) + lane % 4) << lane << " " << n;
+    }
+}
+
 TEST(AmdgpuEmulatorKernels, MultipliesMatrices) {
   // A and B are ones in f16, C is 2: 16 products and 2.
   AssembledKernel kernel;

@@ -27,6 +27,7 @@ Executed run_body(const std::string& target, const std::string& body, uint32_t i
   AssembledKernel kernel;
   kernel.target = target;
   kernel.lds_bytes = lds;
+  if (is_new) kernel.features = "+real-true16";
   kernel.body =
       fmt::format("s_load_{} s[2:3], s[0:1], 0x0\nv_and_b32 v0, 0x3ff, v0\nv_lshlrev_b32 v1, 2, v0\n{}\n",
                   is_new ? "b64" : "dwordx2", target.starts_with("gfx12") ? "s_wait_kmcnt 0" : "s_waitcnt lgkmcnt(0)") +
@@ -89,7 +90,8 @@ TEST(AmdgpuEmulatorReports, UnmetWaits) {
        {unmet_wait}},
       // CDNA's stores count with its loads; RDNA's do not.
       {"gfx942",
-       "global_load_dword v2, v1, s[2:3]\nglobal_store_dword v1, v0, s[2:3]\ns_waitcnt vmcnt(1)\nv_mov_b32 v4, v2",
+       "global_load_dword v2, v1, s[2:3]\ns_nop 0\nglobal_store_dword v1, v0, s[2:3]\ns_waitcnt vmcnt(1)\nv_mov_b32 "
+       "v4, v2",
        {}},
       {"gfx1100",
        "global_load_b32 v2, v1, s[2:3]\nglobal_store_b32 v1, v0, s[2:3]\ns_waitcnt vmcnt(1)\nv_mov_b32 v4, v2",
@@ -112,6 +114,18 @@ TEST(AmdgpuEmulatorReports, UnmetWaits) {
        "v2, v3",
        {unmet_wait},
        32},
+      // Halves of a register arrive by themselves, but not where registers have ECC.
+      {"gfx1100",
+       "v_mov_b32 v2, 0\nglobal_load_d16_b16 v2, v1, s[2:3]\nglobal_load_d16_hi_b16 v2, v1, s[2:3]\n"
+       "s_waitcnt vmcnt(1)\nv_mov_b16 v3.l, v2.l",
+       {}},
+      {"gfx1100",
+       "v_mov_b32 v2, 0\nglobal_load_d16_b16 v2, v1, s[2:3]\nglobal_load_d16_hi_b16 v2, v1, s[2:3]\n"
+       "s_waitcnt vmcnt(1)\nv_mov_b16 v3.l, v2.h",
+       {unmet_wait}},
+      {"gfx942",
+       "v_mov_b32 v2, 0\nglobal_load_short_d16_hi v2, v1, s[2:3]\nglobal_store_short v1, v2, s[2:3]",
+       {unmet_wait, uninitialized, wait_states}},
       // A load of the same kind arrives behind the first.
       {"gfx942",
        "global_load_dword v2, v1, s[2:3]\nglobal_load_dword v2, v1, s[2:3] offset:4\ns_waitcnt vmcnt(0)\nv_mov_b32 v4, "
@@ -166,6 +180,28 @@ TEST(AmdgpuEmulatorReports, Uninitialized) {
       {"gfx942", "v_add_u32 v3, v2, v0", {uninitialized}},
       {"gfx942", "v_mov_b32 v3, v2", {}},  // a copy is no use
       {"gfx942", "v_mov_b32 v3, v2\nv_add_u32 v3, v3, v3", {uninitialized}},
+      // Combined bit by bit it is none either, until a bit of it matters.
+      {"gfx942", "v_or_b32 v3, v2, v0\nv_and_b32 v3, 0, v3\nv_add_u32 v3, v3, v0", {}},
+      {"gfx942", "v_or_b32 v3, v2, v0\nv_add_u32 v3, v3, v0", {uninitialized}},
+      {"gfx942", "v_xor_b32 v3, v2, v2\nv_add_u32 v3, v3, v0", {uninitialized}},
+      {"gfx942", "v_lshlrev_b32 v3, v2, v0\nv_add_u32 v3, v3, v0", {uninitialized}},
+      {"gfx1201", "v_mov_b16 v2.l, v0.l\nv_lshl_or_b32 v3, v2, 16, v0\nv_add_nc_u32 v3, v3, v0", {}, 32},
+      {"gfx1201", "v_mov_b16 v2.l, v0.l\nv_lshl_or_b32 v3, v2, 8, v0\nv_add_nc_u32 v3, v3, v0", {uninitialized}, 32},
+      {"gfx1201", "v_mov_b16 v2.l, v0.l\nv_and_b32 v3, 0xffff, v2\nv_add_nc_u32 v3, v3, v0", {}, 32},
+      {"gfx1201", "v_mov_b16 v2.l, v0.l\nv_mov_b16 v2.h, v3.h\nv_add_nc_u32 v3, v2, v0", {uninitialized}, 32},
+      {"gfx942", "v_mov_b32 v4, 0x0c0c0504\nv_perm_b32 v3, v0, v2, v4\nv_add_u32 v3, v3, v0", {}},
+      {"gfx942", "v_mov_b32 v4, 0x03020504\nv_perm_b32 v3, v0, v2, v4\nv_add_u32 v3, v3, v0", {uninitialized}},
+      {"gfx942", "s_mov_b64 vcc, 0\nv_cndmask_b32 v3, v0, v2, vcc\nv_add_u32 v3, v3, v0", {}},
+      {"gfx942", "s_mov_b64 vcc, 1\nv_cndmask_b32 v3, v0, v2, vcc\nv_add_u32 v3, v3, v0", {uninitialized}},
+      {"gfx942", "v_pk_mov_b32 v[2:3], v[0:1], v[4:5] op_sel:[0,1]\nv_add_u32 v2, v2, v0", {}},
+      {"gfx942", "v_pk_mov_b32 v[2:3], v[0:1], v[4:5] op_sel:[0,1]\nv_add_u32 v3, v3, v0", {uninitialized}},
+      {"gfx942", "v_readfirstlane_b32 s8, v2\ns_mov_b32 s9, s8", {}},
+      {"gfx942", "v_readfirstlane_b32 s8, v2\ns_mov_b32 s9, s8\ns_add_u32 s9, s9, 1", {uninitialized}},
+      {"gfx942", "v_readlane_b32 s8, v0, 3\ns_add_u32 s9, s8, 1", {}},
+      {"gfx942", "v_mov_b32_dpp v3, v2 row_shr:1 row_mask:0xf bank_mask:0xf", {uninitialized}},
+      // Of a pair each half by itself.
+      {"gfx1100", "v_dual_mov_b32 v3, v2 :: v_dual_and_b32 v4, 15, v0", {}, 32},
+      {"gfx1100", "v_dual_mov_b32 v3, v2 :: v_dual_add_f32 v4, v5, v0", {uninitialized}, 32},
       {"gfx942", "s_mov_b64 exec, 1\nv_mov_b32 v2, 5\ns_mov_b64 exec, 2\nv_add_u32 v3, v2, v2", {uninitialized}},
       {"gfx942", "s_mov_b64 exec, 1\nv_mov_b32 v2, 5\nv_add_u32 v3, v2, v2", {}},
       {"gfx942", "s_add_u32 s8, s20, 1", {uninitialized}},
@@ -174,6 +210,37 @@ TEST(AmdgpuEmulatorReports, Uninitialized) {
       {"gfx942", "ds_read_b32 v3, v1", {uninitialized}},
       {"gfx942", "v_mov_b32 v2, 0\nds_write_b16 v1, v2\nds_read_b32 v3, v1", {uninitialized}},
       {"gfx942", "global_store_dword v1, v9, s[2:3]", {uninitialized}},
+  });
+}
+
+TEST(AmdgpuEmulatorReports, Buffers) {
+  const std::string start = "s_mov_b32 s4, s2\ns_and_b32 s5, s3, 0xffff\ns_movk_i32 s6, 0x80\n";
+  const std::string load = "\nbuffer_load_dword v2, v1, s[4:7], 0 offen";
+  check({
+      {"gfx942", (start + "s_mov_b32 s7, 0x27000" + load).c_str(), {}},
+      {"gfx942", (start + "s_mov_b32 s7, 0x7000" + load).c_str(), {undefined}},    // no format: nothing is loaded
+      {"gfx942", (start + "s_mov_b32 s7, 0x827000" + load).c_str(), {undefined}},  // adds the lane
+      {"gfx942", (start + "s_or_b32 s5, s5, 0x40000\ns_mov_b32 s7, 0x27000" + load).c_str(), {undefined}},  // a stride
+      {"gfx1030", (start + "s_mov_b32 s7, 0x31027000" + load).c_str(), {}, 32},
+      {"gfx1030", (start + "s_mov_b32 s7, 0x11027000" + load).c_str(), {undefined}, 32},  // other bounds
+  });
+}
+
+TEST(AmdgpuEmulatorReports, CompareThatSetsExec) {
+  const std::string masked = "v_mov_b32 v4, v0\nv_cmpx_gt_u32 s[16:17], 40, v0\n";
+  const std::string dpp = "v_mov_b32_dpp v5, v4 quad_perm:[2,3,0,1] row_mask:0xf bank_mask:0xf";
+  check({
+      {"gfx942", (masked + "s_nop 4\n" + dpp).c_str(), {}},
+      {"gfx942", (masked + "s_nop 3\n" + dpp).c_str(), {wait_states}},
+  });
+}
+
+TEST(AmdgpuEmulatorReports, FreedVgprs) {
+  check({
+      {"gfx1100", "global_store_b32 v1, v0, s[2:3]\ns_nop 0\ns_sendmsg sendmsg(MSG_DEALLOC_VGPRS)", {}, 32},
+      {"gfx1100", "global_store_b32 v1, v0, s[2:3]\ns_sendmsg sendmsg(MSG_DEALLOC_VGPRS)", {wait_states}, 32},
+      {"gfx1100", "global_load_b32 v2, v1, s[2:3]\ns_nop 0\ns_sendmsg sendmsg(MSG_DEALLOC_VGPRS)", {unmet_wait}, 32},
+      {"gfx1201", "s_nop 0\ns_sendmsg sendmsg(MSG_DEALLOC_VGPRS)", {}, 32},
   });
 }
 
@@ -223,6 +290,40 @@ TEST(AmdgpuEmulatorReports, RefusesWhatItDoesNotKnow) {
   const auto beyond = load_assembled(kernel);
   ASSERT_FALSE(beyond.ok());
   EXPECT_NE(beyond.error().message.find("v70"), std::string::npos) << beyond.error().message;
+}
+
+TEST(AmdgpuEmulatorReports, RefusesMetadataThatDisagrees) {
+  AssembledKernel kernel;
+  kernel.body = "v_mov_b32 v40, v0";
+  kernel.noted_vgprs = 41;
+  EXPECT_TRUE(load_assembled(kernel).ok());
+  kernel.noted_vgprs = 40;
+  const auto less = load_assembled(kernel);
+  ASSERT_FALSE(less.ok());
+  EXPECT_NE(less.error().message.find("the metadata's vgpr_count=40, the code uses 41"), std::string::npos)
+      << less.error().message;
+  kernel.noted_vgprs = 100;
+  const auto more = load_assembled(kernel);
+  ASSERT_FALSE(more.ok());
+  EXPECT_NE(more.error().message.find("vgpr_count=100, the descriptor allocates 64"), std::string::npos)
+      << more.error().message;
+}
+
+TEST(AmdgpuEmulatorReports, LaunchesWithinTheLds) {
+  AssembledKernel kernel;
+  kernel.lds_bytes = 1024;
+  kernel.body = "v_and_b32 v0, 0x3ff, v0\nv_lshlrev_b32 v1, 2, v0\nds_write_b32 v1, v0 offset:1024";
+  const auto emulator = load_assembled(kernel);
+  ASSERT_TRUE(emulator.ok()) << emulator.error().message;
+  const std::array<uint64_t, 8> arguments = {};
+  Launch launch;
+  launch.kernarg = {reinterpret_cast<const uint8_t*>(arguments.data()), sizeof arguments};
+  ASSERT_TRUE(emulator->run_workgroup(launch).ok());
+  EXPECT_EQ(emulator->run_workgroup(launch)->reports.front().kind, out_of_bounds);
+  launch.dynamic_lds_bytes = 256;
+  EXPECT_TRUE(emulator->run_workgroup(launch)->reports.empty());
+  launch.dynamic_lds_bytes = 64 << 10;
+  EXPECT_FALSE(emulator->run_workgroup(launch).ok());
 }
 
 TEST(AmdgpuEmulatorReports, RefusesMalformedCodeObjects) {

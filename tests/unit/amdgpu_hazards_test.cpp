@@ -280,6 +280,39 @@ TEST(AmdgpuHazards, WmmaAfterWmma) {
   }
 }
 
+TEST(AmdgpuHazards, ClausesThatMayRunAgain) {
+  const Issue load = make(flat, {v(4)}, {v(0, 2)}), over_address = make(flat, {v(0)}, {v(6, 2)});
+  const Issue other = make(buffer, {v(5)}, {v(2, 2), s(4, 4)}), self = make(flat, {v(2)}, {v(2, 2)});
+  const Issue store = make(flat, {}, {v(8, 2), v(10)}, stores), scalar = make(smem, {s(8)}, {s(2, 2)});
+  const Issue over_scalar = make(smem, {s(2, 2)}, {s(4, 2)}), between = make(lds, {v(20)}, {v(21)});
+  for (const char* name : {"gfx90a", "gfx942", "gfx950"}) {
+    const GpuRow& row = gpu(name);
+    EXPECT_EQ(run(row, {load, other}), "") << name;
+    EXPECT_EQ(run(row, {load, over_address}),
+              "v0 is written and read by memory instructions with nothing between them, which a page fault may repeat");
+    EXPECT_EQ(run(row, {load, between, over_address}), "") << name;
+    EXPECT_EQ(run(row, {load, scalar, over_address}), "") << name;
+    EXPECT_NE(run(row, {load, other, over_address}), "") << name;
+    EXPECT_EQ(run(row, {self}), "") << name;
+    EXPECT_NE(run(row, {other, self}), "") << name;
+    EXPECT_NE(run(row, {load, store}), "") << name;
+    EXPECT_EQ(run(row, {store, load}), "") << name;
+    EXPECT_EQ(run(row, {store, store}), "") << name;
+    EXPECT_NE(run(row, {scalar, over_scalar}), "") << name;
+    EXPECT_EQ(run(row, {scalar, between, over_scalar}), "") << name;
+  }
+  EXPECT_EQ(run(gpu("gfx1030"), {load, over_address}), "");
+}
+
+TEST(AmdgpuHazards, VgprsAreFreedBehindANop) {
+  const Issue store = make(flat, {}, {v(8, 2), v(10)}, stores), free = make(salu, {}, {}, frees_vgprs);
+  const Issue pause = make(salu, {}, {}, nop);
+  for (const char* name : {"gfx1100", "gfx1150", "gfx1201"}) {
+    EXPECT_EQ(run(gpu(name), {store, pause, free}), "") << name;
+    EXPECT_NE(run(gpu(name), {pause, store, free}), "") << name;
+  }
+}
+
 TEST(AmdgpuHazards, ScalarsOnGfx12) {
   const GpuRow& row = gpu("gfx1201");
   const Issue use = move_scalar(3, 8), by_salu = make(salu, {s(8)}, {}), by_valu = first_lane(8, 1);
@@ -297,6 +330,14 @@ TEST(AmdgpuHazards, ScalarsOnGfx12) {
             "s8 is read after it was written, with no s_wait_alu va_sdst(0) between them");
   EXPECT_EQ(run(row, {use, by_valu, wait_sdst, use}), "");
   EXPECT_EQ(run(row, {use, by_valu, add, use}), "");
+  // SALU waits for all that VALU writes to SGPRs before it reads one, whoever has read that one before.
+  EXPECT_EQ(run(row, {use, by_valu, make(salu, {s(20)}, {s(22)}), use}), "");
+  EXPECT_NE(run(row, {use, by_valu, make(salu, {s(20)}, {}), use}), "");
+  EXPECT_NE(run(row, {use, by_valu, make(salu, {s(20)}, {vcc}), use}), "");
+  EXPECT_NE(run(row, {use, by_valu, make(salu, {s(20)}, {m0}), use}), "");
+  EXPECT_NE(run(row, {use, by_valu, make(salu, {s(20)}, {exec}), use}), "");
+  EXPECT_NE(run(row, {use, by_valu, by_salu, wait_salu, use}), "");
+  EXPECT_NE(run(row, {use, by_salu, by_valu, wait_sdst, use}), "");
   EXPECT_EQ(run(row, {use, by_salu, make(smem, {s(12)}, {s(4, 2)}), use}), "");
   EXPECT_EQ(run(row, {use, by_salu, make(buffer, {v(5)}, {s(12, 4)}), use}), "");
   EXPECT_NE(run(row, {use, by_salu, make(flat, {v(5)}, {v(6, 2)}), use}), "");
@@ -315,6 +356,7 @@ TEST(AmdgpuHazards, VccOnGfx12) {
             "vcc is read after it was written, with no s_wait_alu sa_sdst(0) between them");
   EXPECT_EQ(run(row, {choose, set, make(salu, {}, {}, waits_salu), choose}), "");
   EXPECT_EQ(run(row, {choose, compare, make(salu, {}, {vcc}), choose}), "");
+  EXPECT_NE(run(row, {choose, compare, make(salu, {}, {s(8)}), choose}), "");
 }
 
 }  // namespace

@@ -30,8 +30,11 @@ std::string descriptor(const AssembledKernel& k, const amdgpu::GpuRow& row) {
                   k.agprs == 0 ? k.vgprs : k.vgprs + k.agprs, k.lds_bytes, k.scratch_bytes, k.kernarg_bytes);
   if (amdgpu::is_cdna(row.family)) text += fmt::format("  .amdhsa_accum_offset {}\n", k.vgprs);
   if (!amdgpu::is_cdna(row.family)) text += "  .amdhsa_wavefront_size32 1\n";
-  const bool has_scratch_bit = k.scratch_bytes != 0 && row.family != amdgpu::Family::cdna2;
-  if (has_scratch_bit) text += "  .amdhsa_enable_private_segment 1\n";
+  const bool is_behind_buffer = row.family == amdgpu::Family::cdna2 || row.family == amdgpu::Family::rdna2;
+  if (k.scratch_bytes != 0)
+    text += is_behind_buffer ? "  .amdhsa_user_sgpr_private_segment_buffer 1\n"
+                               "  .amdhsa_system_sgpr_private_segment_wavefront_offset 1\n"
+                             : "  .amdhsa_enable_private_segment 1\n";
   return text + ".end_amdhsa_kernel\n";
 }
 
@@ -56,8 +59,8 @@ amdhsa.kernels:
 ...
 .end_amdgpu_metadata
 )",
-                     row.facts.name, k.kernarg_bytes, k.lds_bytes, k.scratch_bytes, row.wave, k.vgprs + k.agprs,
-                     k.agprs, k.most_workitems);
+                     row.facts.name, k.kernarg_bytes, k.lds_bytes, k.scratch_bytes, row.wave,
+                     k.noted_vgprs != 0 ? k.noted_vgprs : k.vgprs + k.agprs, k.agprs, k.most_workitems);
 }
 
 }  // namespace

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <random>
+#include <vector>
+
 namespace tilejit {
 namespace {
 
@@ -43,6 +46,22 @@ TEST(Disassemble, KeepsBytesThatAreNoInstruction) {
   ASSERT_EQ(listing->size(), 2u);
   EXPECT_EQ((*listing)[0].text, ".byte 0x06");
   EXPECT_EQ((*listing)[1].text, "ret");
+}
+
+TEST(Disassemble, NoBytesAreACrash) {
+  std::mt19937_64 random(1);
+  for (const char* processor : {"gfx90a", "gfx942", "gfx950", "gfx1030", "gfx1100", "gfx1201"})
+    for (int n = 0; n < 300; ++n) {
+      std::vector<uint8_t> code(16);
+      for (uint8_t& byte : code) byte = random() % 4 == 0 ? 0xff : static_cast<uint8_t>(random());
+      const auto listing = disassemble_amdgpu(processor, "", code, 0);
+      if (!listing && listing.error().kind == ErrorKind::unsupported) GTEST_SKIP() << listing.error().message;
+      EXPECT_TRUE(listing.ok());
+    }
+  // A literal where a buffer instruction has none.
+  const auto buffer = disassemble_amdgpu("gfx942", "", std::vector<uint8_t>{0xfa, 0x0a, 0x50, 0xe0, 5, 1, 0, 0xff}, 0);
+  ASSERT_TRUE(buffer.ok());
+  EXPECT_TRUE(buffer->empty());
 }
 
 TEST(Disassemble, NothingIsNothing) {

@@ -159,7 +159,9 @@ std::string canonical(std::string mnemonic) {
 }  // namespace
 
 void add_read(Instr& i, const Range& range) {
-  if (i.read_ranges < i.reads.size()) i.reads[i.read_ranges++] = range;
+  if (i.read_ranges == i.reads.size()) return;
+  i.reads[i.read_ranges] = range;
+  i.reads[i.read_ranges++].copied |= i.copies;
 }
 void add_write(Instr& i, const Range& range) {
   if (i.write_ranges < i.writes.size()) i.writes[i.write_ranges++] = range;
@@ -198,7 +200,7 @@ Result<void> bind(const Program& program, Parsed parsed, Instr& i) {
   if (const DotOp* dot = find_dot_op(family, name)) return bind_dot(program, parsed, *dot, i);
   if (const VectorRow* vector = find_vector(name)) return bind_vector(program, parsed, *vector, i);
   if (const GeneralRow* general = find_general(name)) return bind_general(program, parsed, *general, i);
-  if (const MemoryRow* memory = find_memory(name)) return bind_memory(parsed, *memory, i);
+  if (const MemoryRow* memory = find_memory(name)) return bind_memory(family, parsed, *memory, i);
   return unsupported(fmt::format("the emulator does not know {}", parsed.mnemonic));
 }
 

@@ -16,7 +16,7 @@ Result<void> bind(const Program& program, Parsed parsed, Instr& i);
 
 Result<void> bind_vector(const Program& program, Parsed& parsed, const VectorRow& row, Instr& i);
 Result<void> bind_general(const Program& program, const Parsed& parsed, const GeneralRow& row, Instr& i);
-Result<void> bind_memory(Parsed& parsed, const MemoryRow& row, Instr& i);
+Result<void> bind_memory(Family family, Parsed& parsed, const MemoryRow& row, Instr& i);
 
 /// Adds the registers of an operand to what the instruction reads or writes; constants are none.
 void add_read(Instr& i, const Operand& o, Half half = Half::whole);

@@ -58,7 +58,7 @@ Result<void> check_words(const MemoryRow& row, const Operand& o, int accesses) {
 
 }  // namespace
 
-Result<void> bind_memory(Parsed& parsed, const MemoryRow& row, Instr& i) {
+Result<void> bind_memory(Family family, Parsed& parsed, const MemoryRow& row, Instr& i) {
   i.memory = &row;
   i.run = row.run;
   i.kind = class_of(row);
@@ -82,6 +82,9 @@ Result<void> bind_memory(Parsed& parsed, const MemoryRow& row, Instr& i) {
   if (!is_store && !to_lds) {
     i.loads = true;
     add_write(i, i.operand[0]);
+    // CDNA's registers have ECC, which changes the other half too.
+    if (row.transfer.half != Half::whole && !is_cdna(family))
+      i.writes[i.write_ranges - 1U].half = i.operand[0].half == Half::whole ? row.transfer.half : i.operand[0].half;
   }
   return {};
 }

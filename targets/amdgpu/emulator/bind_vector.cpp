@@ -3,6 +3,7 @@
 #include <bit>
 
 #include "targets/amdgpu/emulator/bind.h"
+#include "targets/amdgpu/emulator/defined.h"
 #include "targets/amdgpu/emulator/half.h"
 
 namespace tilejit::amdgpu::emulator {
@@ -48,7 +49,6 @@ bool is_float(Value v) {
 }
 
 bool is_constant(const Operand& o) { return o.kind == Kind::constant && o.written != Written::real; }
-bool fits_half(const Operand& o) { return is_constant(o) && (o.value & 0xffff0000U) == 0; }
 
 /// The half of a 32-bit source that can reach the result, where the instruction's constants say so: what loads of 8 and 16 bits
 /// leave undefined in the other half does not matter then. `o` are the sources.
@@ -60,11 +60,7 @@ Half used_half(const VectorRow& row, const Modifiers& m, const Operand* o, size_
   if (value == Value::mixed) return (m.op_sel_hi >> n & 1) == 0 ? Half::whole : low ? Half::low : Half::high;
   if (value == Value::f16x2 || value == Value::bf16x2 || value == Value::i16x2)
     return low && high_from_low ? Half::low : !low && !high_from_low ? Half::high : Half::whole;
-  if (name == "v_and_b32") return fits_half(o[1 - n]) ? Half::low : Half::whole;
-  if (name == "v_lshlrev_b32" && n == 1) return is_constant(o[0]) && (o[0].value & 31) >= 16 ? Half::low : Half::whole;
-  if (name == "v_and_or_b32" && n < 2) return fits_half(o[1 - n]) ? Half::low : Half::whole;
-  if ((name == "v_lshl_or_b32" || name == "v_lshl_add_u32") && n == 0)
-    return is_constant(o[1]) && (o[1].value & 31) >= 16 ? Half::low : Half::whole;
+  if (name == "v_lshl_add_u32" && n == 0) return is_constant(o[1]) && (o[1].value & 31) >= 16 ? Half::low : Half::whole;
   if (name.starts_with("v_bfe_") && n == 0 && is_constant(o[1]) && is_constant(o[2]))
     return (o[1].value & 31) + (o[2].value & 31) <= 16 ? Half::low : Half::whole;
   if (name == "v_cvt_f32_ubyte0" || name == "v_cvt_f32_ubyte1" || name == "v_cvt_off_f32_i4") return Half::low;
@@ -79,6 +75,7 @@ Result<void> bind_source(const Program& program, const VectorRow& row, size_t n,
     if (o.kind != Kind::sgpr || (o.words != program.wave / 32 && o.first != scalar::null))
       return invalid(fmt::format("the emulator knows source {} as a mask of {} lanes", n, program.wave));
     add_read(i, o);
+    i.reads[i.read_ranges - 1U].copied = false;  // it chooses
     return {};
   }
   if ((o.negate || o.magnitude) && !is_float(value))
@@ -148,7 +145,9 @@ Result<void> bind_vector(const Program& program, Parsed& parsed, const VectorRow
   i.run = run_vector;
   i.kind = Class::valu;
   i.modifiers = parsed.modifiers;
-  i.copies = row.has(vector_flag::copies);
+  const bool is_plain = !i.modifiers.sdwa && i.modifiers.dpp == Lanewise::none;  // else a lane's parts move
+  i.defined_bits = is_plain ? find_defined_bits(row.mnemonic) : nullptr;
+  i.copies = is_plain && (i.defined_bits != nullptr || row.has(vector_flag::copies));
   i.whole_wave = row.has(vector_flag::whole_wave);
   i.row_index = row.index;
   TRY(check_modifiers(row, i.modifiers));
@@ -171,6 +170,8 @@ Result<void> bind_vector(const Program& program, Parsed& parsed, const VectorRow
     const Operand& to = i.operand[results - 1];
     if (to.kind != Kind::sgpr) return invalid("the emulator knows a mask as a scalar register");
     add_write(i, to);
+    if (row.has(vector_flag::writes_exec) && to.first != scalar::exec)
+      add_write(i, scalar_operand(scalar::exec, to.words));
   }
   return {};
 }

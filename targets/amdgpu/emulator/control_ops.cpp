@@ -52,6 +52,11 @@ void wait(Wave& w, const Instr& i) {
   if (!did_wait) ++w.machine->counts.redundant_waits;
 }
 
+/// The one message that kernels send: their VGPRs go to other waves, while stores may still be on their way. A load must not.
+void free_vgprs(Wave& w, const Instr&) {
+  if (w.waits.has_loads()) w.report(ReportKind::unmet_wait, "frees VGPRs before a load of them was waited for");
+}
+
 /// A cache is invalidated or written back: it counts as a load (RDNA 4) that has no register.
 void cache_load(Wave& w, const Instr&) {
   if (w.machine->program->row->family == Family::rdna4) w.waits.add(Counter::vm, {});
@@ -95,7 +100,7 @@ constexpr GeneralRow rows[] = {
     {"s_delay_alu", nothing, Class::wait, 0, 0, from_text},
     {"s_clause", nothing, Class::other, 0, 0, from_text},
     {"s_sleep", nothing, Class::other, 0, 0, from_text},
-    {"s_sendmsg", nothing, Class::other, 0, 0, from_text},
+    {"s_sendmsg", free_vgprs, Class::other, 0, 0, from_text},
     {"s_setprio", nothing, Class::other, 1},
     {"s_sched_barrier", nothing, Class::other, 1},
     {"s_icache_inv", nothing, Class::other},

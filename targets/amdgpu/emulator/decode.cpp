@@ -49,9 +49,9 @@ Result<void> bind_pair(Program& p, std::string_view text, Instr& first) {
   Instr second;
   auto parsed = TRY(parse_instruction(text));
   TRY(bind(p, std::move(parsed), second));
-  for (size_t n = 0; n < second.read_ranges; ++n) add_read(first, second.reads[n]);
+  for (size_t n = 0; n < second.read_ranges && first.read_ranges < first.reads.size(); ++n)
+    first.reads[first.read_ranges++] = second.reads[n];
   for (size_t n = 0; n < second.write_ranges; ++n) add_write(first, second.writes[n]);
-  first.copies = first.copies && second.copies;
   p.duals.push_back(second);
   first.dual = &p.duals.back();
   return {};
@@ -100,9 +100,44 @@ Result<void> check_metadata(const Program& p) {
   if (m.vgprs > p.vgprs + p.agprs)
     return invalid(fmt::format("{}: the metadata's vgpr_count={}, the descriptor allocates {}", p.kernel.name, m.vgprs,
                                p.vgprs + p.agprs));
+  if (m.agprs > p.agprs)
+    return invalid(
+        fmt::format("{}: the metadata's agpr_count={}, the descriptor allocates {}", p.kernel.name, m.agprs, p.agprs));
+  if (is_cdna(p.row->family) && m.sgprs > p.sgprs)
+    return invalid(
+        fmt::format("{}: the metadata's sgpr_count={}, the descriptor allocates {}", p.kernel.name, m.sgprs, p.sgprs));
   if (d.lds_bytes > p.row->lds_bytes)
     return invalid(
         fmt::format("{}: {} bytes of LDS, {} has {}", p.kernel.name, d.lds_bytes, p.row->facts.name, p.row->lds_bytes));
+  return {};
+}
+
+/// The registers that the code uses against what the note says that it does.
+Result<void> check_use(const Program& p) {
+  const KernelMetadata& m = p.kernel.metadata;
+  int64_t vgprs = 0, agprs = 0, sgprs = 0;
+  const auto use = [&](const Range& r) {
+    const int64_t end = int64_t{r.first} + r.words;
+    if (r.is_vector && r.first >= first_agpr)
+      agprs = std::max(agprs, end - first_agpr);
+    else if (r.is_vector)
+      vgprs = std::max(vgprs, end);
+    else if (r.first < scalar::vcc)
+      sgprs = std::max(sgprs, end);
+  };
+  for (const Instr& i : p.instrs) {
+    for (size_t n = 0; n < i.read_ranges; ++n) use(i.reads[n]);
+    for (size_t n = 0; n < i.write_ranges; ++n) use(i.writes[n]);
+  }
+  struct Use {
+    const char* name;
+    int64_t used, noted;
+  };
+  // CDNA's vgpr_count includes the AGPRs.
+  for (const Use& u : {Use{"vgpr", vgprs, m.vgprs}, Use{"agpr", agprs, m.agprs}, Use{"sgpr", sgprs, m.sgprs}})
+    if (u.used > u.noted)
+      return invalid(
+          fmt::format("{}: the metadata's {}_count={}, the code uses {}", p.kernel.name, u.name, u.noted, u.used));
   return {};
 }
 
@@ -127,6 +162,7 @@ Result<std::unique_ptr<Program>> decode(const GpuRow& row, Kernel kernel) {
     p->texts.push_back(line.text);
   }
   TRY(resolve_branches(*p));
+  TRY(check_use(*p));
   p->issues = hazard_issues(*p);
   return p;
 }

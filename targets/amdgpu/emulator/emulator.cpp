@@ -58,6 +58,20 @@ Result<Emulator> Emulator::load(const GpuRow& row, std::span<const uint8_t> code
   return Emulator(TRY(decode(row, std::move(*kernel))));
 }
 
+Emulator Emulator::without(size_t instruction) const {
+  auto p = std::make_unique<Program>(*program_);
+  const auto at = static_cast<std::ptrdiff_t>(instruction);
+  for (Instr& i : p->instrs) {
+    if (i.target > at) --i.target;
+    if (i.dual != nullptr) i.dual = p->duals.data() + (i.dual - program_->duals.data());
+  }
+  p->instrs.erase(p->instrs.begin() + at);
+  p->addresses.erase(p->addresses.begin() + at);
+  p->texts.erase(p->texts.begin() + at);
+  p->issues.erase(p->issues.begin() + at);
+  return Emulator(std::move(p));
+}
+
 Result<Outcome> Emulator::run_workgroup(const Launch& launch) const {
   const ir::DefaultFloatMode mode;
   Machine machine = TRY(make_machine(*program_, launch));

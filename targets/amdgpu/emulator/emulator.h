@@ -10,6 +10,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -28,14 +29,22 @@ struct MemoryRange {
   std::string name;
 };
 
+struct Instr;
+struct Program;
+struct Wave;
+/// Called after each instruction of each wave; its place is wave.pc.
+using Observer = std::function<void(const Wave& wave, const Instr& instr)>;
+
 struct Launch {
   std::array<uint32_t, 3> workgroup = {0, 0, 0};   // which one runs
   std::array<uint32_t, 3> workgroups = {1, 1, 1};  // of the whole launch
   std::array<uint32_t, 3> size = {64, 1, 1};       // workitems of a workgroup
   std::span<const uint8_t> kernarg;
+  uint32_t dynamic_lds_bytes = 0;  // behind those that the kernel descriptor asks for
   std::span<const MemoryRange> memory;
   uint64_t seed = 0;                        // the order in which waves take turns
   uint64_t most_instructions = 1ULL << 32;  // that all waves may execute
+  const Observer* observer = nullptr;
 };
 
 enum class ReportKind : uint8_t {
@@ -79,8 +88,6 @@ struct Outcome {
   std::vector<Report> reports;  // one for each kind at an instruction, at most 32
 };
 
-struct Program;
-
 class Emulator {
  public:
   /// `name` may be empty when the code object has one kernel. `invalid`: a malformed code object, an instruction or an operand
@@ -93,6 +100,8 @@ class Emulator {
   /// May run concurrently on one Emulator.
   Result<Outcome> run_workgroup(const Launch& launch) const;
   const Program& program() const { return *program_; }
+  /// The same kernel as if its instruction at this place had never been there: what branched to it goes to the next one.
+  Emulator without(size_t instruction) const;
 
  private:
   explicit Emulator(std::unique_ptr<Program> program);

@@ -115,8 +115,11 @@ uint16_t traits_of(const Instr& i, std::string_view mnemonic, std::string_view t
   if (mnemonic.starts_with("v_div_fmas")) traits |= div_fmas;
   if (mnemonic.starts_with("v_") && writes_half(i, mnemonic)) traits |= half_write;
   if (is_wide_store(i)) traits |= wide_store;
+  if (i.memory != nullptr && i.memory->direction == Direction::store) traits |= stores;
   const bool to_lds = i.memory != nullptr && (i.memory->direction == Direction::load_to_lds || i.modifiers.lds);
   if (to_lds || mnemonic.starts_with("s_sendmsg")) traits |= reads_m0_late;
+  if (mnemonic == "s_nop") traits |= nop;
+  if (mnemonic == "s_sendmsg" && text.find("MSG_DEALLOC_VGPRS") != text.npos) traits |= frees_vgprs;
   if (mnemonic == "s_wait_alu" || mnemonic == "s_waitcnt_depctr") traits |= waits_of(text);
   return static_cast<uint16_t>(traits);
 }

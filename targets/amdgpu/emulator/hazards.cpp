@@ -10,6 +10,7 @@ namespace {
 
 constexpr int longest = 24;  // wait states that any row needs, and more
 constexpr int vcc_number = 106;
+constexpr size_t longest_clause = 5;  // instructions that LLVM looks back
 
 bool is_vector(const Issue& i) {
   return i.unit == Unit::valu || i.unit == Unit::trans || i.unit == Unit::dot || i.unit == Unit::matrix;
@@ -93,6 +94,7 @@ std::string HazardTracker::issue(const Issue& now) {
   if (is_cdna(family_)) {
     while (!past_.empty() && now_ - past_.back().end > longest) past_.pop_back();
     report = check_table(now);
+    if (report.empty()) report = check_clause(now);
     wait(now.states);
     if (now.first != 0) past_.push_front({&now, now_});
     return report;
@@ -100,6 +102,9 @@ std::string HazardTracker::issue(const Issue& now) {
   if (has_trans_hazard_) report = check_trans(now);
   if (report.empty()) report = check_wmma(now);
   if (family_ == Family::rdna4 && report.empty()) report = check_sgprs(now);
+  if ((now.traits & frees_vgprs) != 0 && !after_nop_ && report.empty())
+    report = "frees VGPRs with no s_nop right before it";
+  after_nop_ = (now.traits & nop) != 0;
   return report;
 }
 
@@ -118,6 +123,32 @@ std::string HazardTracker::check_table(const Issue& now) const {
       if (has_range(second_of(row), range) && report.empty()) report = check_register(index, now, range);
   }
   return report;
+}
+
+/// CDNA: after a page fault, memory instructions of a kind with no others between them run again. So none may write what one
+/// of them reads, nor store what one has loaded: as LLVM, which knows no addresses, it is any store behind a load.
+std::string HazardTracker::check_clause(const Issue& now) {
+  const auto kind_of = [](const Issue& i) {
+    if (i.unit == Unit::smem) return 1;
+    return i.unit == Unit::buffer || i.unit == Unit::flat ? 2 : 0;
+  };
+  const int kind = kind_of(now);
+  if (kind == 0 || (!clause_.empty() && kind_of(*clause_.front()) != kind)) clause_.clear();
+  if (kind == 0) return {};
+  if (clause_.size() > longest_clause) clause_.erase(clause_.begin());
+  const bool has_load = std::ranges::any_of(clause_, [](const Issue* i) { return !i->writes.empty(); });
+  clause_.push_back(&now);
+  if (!has_load) return {};
+  if ((now.traits & stores) != 0) return "stores right behind a load, which a page fault may repeat";
+  for (const Issue* writer : clause_)
+    for (const Issue* reader : clause_)
+      for (const RegisterRange& written : writer->writes)
+        for (const RegisterRange& read : reader->reads)
+          if ((writer == &now || reader == &now) && overlap(written, read))
+            return name_of(written.file, std::max(written.first, read.first)) +
+                   " is written and read by memory instructions with nothing between them, which a page fault may "
+                   "repeat";
+  return {};
 }
 
 /// Of each register the last instruction that accessed it as the row's first one counts: it waited for those before it.
@@ -201,8 +232,7 @@ std::string HazardTracker::check_sgprs(const Issue& now) {
   std::string report;
   for (const RegisterRange& read : now.reads) {
     if (number_of(read) < 0) continue;
-    const bool is_tracked = read_by_valu_[static_cast<size_t>(number_of(read)) / 2];
-    if (by_salu && is_tracked) keep_vcc(read.file != RegisterFile::vcc);  // SALU waits for VALU by itself
+    if (by_salu) keep_vcc(read.file != RegisterFile::vcc);  // it waits for VALU's writes by itself, whichever it reads
     for (int i = 0; i < read.count; ++i) {
       const size_t n = static_cast<size_t>(number_of(read)) + static_cast<size_t>(i);
       const bool tracked = read_by_valu_[n / 2];

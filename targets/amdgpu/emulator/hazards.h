@@ -5,7 +5,8 @@
 // The distances are rows of a table (hazards_table.cpp), the pipelines of RDNA states (hazards.cpp). Sources: AMD's
 // CDNA 2, 3, 4 and RDNA 3, 4 ISA documents ("manually inserted wait states"), LLVM 22's hazard recognizer and its pass
 // for SGPR hazards, whose output for single pairs of instructions the numbers were compared with. A wait state is one
-// issued instruction; s_nop n has n + 1. RDNA 2 needs none for what this project emits.
+// issued instruction; s_nop n has n + 1. RDNA 2 needs none for what this project emits. Code for CDNA is taken to run with
+// page faults that replay memory instructions (xnack).
 #pragma once
 
 #include <bitset>
@@ -62,6 +63,9 @@ enum Trait : uint16_t {
   waits_salu = 256,    // sa_sdst(0)
   waits_sdst = 512,    // va_sdst(0)
   waits_vcc = 1024,    // va_vcc(0)
+  nop = 2048,          // s_nop
+  frees_vgprs = 4096,  // s_sendmsg MSG_DEALLOC_VGPRS
+  stores = 8192,       // to memory
 };
 
 /// An instruction as the table sees it. Ranges name all registers that it reads or writes, implicit ones too, EXEC only
@@ -103,16 +107,19 @@ class HazardTracker {
 
   std::string check_table(const Issue& now) const;
   std::string check_register(int index, const Issue& now, const RegisterRange& range) const;
+  std::string check_clause(const Issue& now);
   std::string check_trans(const Issue& now);
   std::string check_wmma(const Issue& now);
   std::string check_sgprs(const Issue& now);
 
   Family family_;
   bool has_trans_hazard_ = false;
-  int64_t now_ = 0;        // wait states since the wave began
-  std::deque<Past> past_;  // that may come first in a row, the last one first
+  int64_t now_ = 0;                   // wait states since the wave began
+  std::deque<Past> past_;             // that may come first in a row, the last one first
+  std::vector<const Issue*> clause_;  // scalar, or vector, memory instructions with nothing between them
   std::vector<PendingTrans> trans_;
-  const Issue* last_wmma_ = nullptr;    // with no VALU instruction since
+  const Issue* last_wmma_ = nullptr;  // with no VALU instruction since
+  bool after_nop_ = false;
   std::bitset<64> read_by_valu_;        // pairs of SGPRs; VCC is the last
   std::bitset<128> by_salu_, by_valu_;  // written, and not waited for
 };

@@ -17,6 +17,7 @@ struct VectorRow;
 struct MemoryRow;
 struct MatrixOp;
 struct DotOp;
+struct Shadow;
 
 namespace scalar {
 inline constexpr uint16_t vcc = 106;
@@ -56,6 +57,7 @@ struct Range {
   uint8_t words = 0;
   bool is_vector = false;
   Half half = Half::whole;
+  bool copied = false;  // only moved: it may be undefined, and its copy is then
 };
 
 enum class Lanewise : uint8_t {
@@ -123,6 +125,7 @@ struct Instr {
   const MemoryRow* memory = nullptr;
   const MatrixOp* matrix = nullptr;
   const DotOp* dot = nullptr;
+  uint32_t (*defined_bits)(const std::array<Shadow, 3>&) = nullptr;  // defined.h
   const Instr* dual = nullptr;  // the other half of a pair: both read before either writes
   std::array<Operand, 7> operand;
   std::array<Range, 10> reads;
@@ -133,7 +136,7 @@ struct Instr {
   uint8_t row_index = 0;  // which row of a family: a predicate, a counter
   Class kind = Class::other;
   bool whole_wave = false;  // reads and writes all lanes, whatever EXEC says
-  bool copies = false;      // moves what may be undefined
+  bool copies = false;      // what it reads is only moved
   bool loads = false;       // its writes arrive later (waits.h)
   Modifiers modifiers;
   int32_t target = -1;                                     // of a branch: an index of the program

@@ -232,7 +232,7 @@ constexpr VectorRow rows[] = {
     lanewise<mask_of>("v_bfm_b32"),
     lanewise<align_bit>("v_alignbit_b32"),
     lanewise<align_byte>("v_alignbyte_b32"),
-    lanewise<permute>("v_perm_b32", copies),  // of bytes, of which some may be undefined
+    lanewise<permute>("v_perm_b32"),
     lanewise<smaller<i32>>("v_min_i32"),
     lanewise<larger<i32>>("v_max_i32"),
     lanewise<smaller<u32>>("v_min_u32"),

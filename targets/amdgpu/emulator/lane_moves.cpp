@@ -10,15 +10,24 @@ using namespace general_flag;
 
 uint32_t lane_of(const Wave& w, const Operand& o) { return w.word(o) & static_cast<uint32_t>(w.lanes - 1); }
 
+/// A copy of what is undefined is.
+void read_from(Wave& w, const Instr& i, size_t lane) {
+  const Operand& from = i.operand[1];
+  if (from.kind == Kind::vgpr) {
+    const Written16& written = w.vgpr_written[from.first];
+    w.set_scalar(i.operand[0].first, w.vgpr[from.first][lane]);
+    if ((written.low & written.high & uint64_t{1} << lane) == 0) w.sgpr_written.reset(i.operand[0].first);
+  } else {
+    const bool is_written = from.kind != Kind::sgpr || w.sgpr_written[from.first];
+    w.set_scalar(i.operand[0].first, w.word(from));
+    if (!is_written) w.sgpr_written.reset(i.operand[0].first);
+  }
+}
 void read_first_lane(Wave& w, const Instr& i) {
   const uint64_t exec = w.exec();
-  const size_t lane = exec == 0 ? 0 : static_cast<size_t>(std::countr_zero(exec));
-  const Operand& from = i.operand[1];
-  w.set_scalar(i.operand[0].first, from.kind == Kind::vgpr ? w.vgpr[from.first][lane] : w.word(from));
+  read_from(w, i, exec == 0 ? 0 : static_cast<size_t>(std::countr_zero(exec)));
 }
-void read_lane(Wave& w, const Instr& i) {
-  w.set_scalar(i.operand[0].first, w.vgpr[i.operand[1].first][lane_of(w, i.operand[2])]);
-}
+void read_lane(Wave& w, const Instr& i) { read_from(w, i, lane_of(w, i.operand[2])); }
 void write_lane(Wave& w, const Instr& i) {
   const uint32_t lane = lane_of(w, i.operand[2]);
   w.vgpr[i.operand[0].first][lane] = w.word(i.operand[1]);

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "targets/amdgpu/emulator/machine.h"
+#include "targets/amdgpu/emulator/memory_row.h"
 
 namespace tilejit::amdgpu::emulator {
 namespace {
@@ -28,7 +29,8 @@ std::vector<uint64_t> make_packet(const Launch& launch, uint64_t kernarg, const 
     std::memcpy(bytes + 12 + 4 * n, &grid, 4);
   }
   std::memcpy(bytes + 24, &d.private_bytes, 4);
-  std::memcpy(bytes + 28, &d.lds_bytes, 4);
+  const uint32_t lds = d.lds_bytes + launch.dynamic_lds_bytes;
+  std::memcpy(bytes + 28, &lds, 4);
   std::memcpy(bytes + 40, &kernarg, 8);
   return packet;
 }
@@ -39,12 +41,17 @@ Result<void> check_launch(const Program& p, const Launch& launch) {
   const auto most = static_cast<uint64_t>(p.kernel.metadata.most_workitems);
   if (items == 0 || items > 1024 || (most != 0 && items > most))
     return invalid(fmt::format("emulator: a workgroup of {} workitems; {} allows {}", items, p.kernel.name, most));
+  if (uint64_t{d.lds_bytes} + launch.dynamic_lds_bytes > static_cast<uint64_t>(p.row->lds_bytes))
+    return invalid(fmt::format("emulator: {} takes {} bytes of LDS and {} of the launch, {} has {}", p.kernel.name,
+                               d.lds_bytes, launch.dynamic_lds_bytes, p.row->facts.name, p.row->lds_bytes));
   if (launch.kernarg.size() < d.kernarg_bytes)
     return invalid(fmt::format("emulator: {} takes {} bytes of arguments, {} are given", p.kernel.name, d.kernarg_bytes,
                                launch.kernarg.size()));
-  if (d.private_bytes != 0 && (d.has(private_buffer) || d.has(flat_scratch_init)))
-    return unsupported(fmt::format(
-        "emulator: {} has scratch memory behind a buffer, which the emulator does not address", p.kernel.name));
+  if (d.private_bytes != 0 && d.has(flat_scratch_init))
+    return unsupported(
+        fmt::format("emulator: {} addresses scratch memory by flat instructions through a register, which "
+                    "the emulator does not do",
+                    p.kernel.name));
   // Round to nearest even, f16 and f64 subnormals kept: what the numbers contract fixes. f32 may be either.
   if (field(d.rsrc1, 12, 4) != 0 || field(d.rsrc1, 18, 2) != 3 || (field(d.rsrc1, 16, 2) & 1) != field(d.rsrc1, 17, 1))
     return unsupported(fmt::format("emulator: {} runs under another float mode (rsrc1={:#x})", p.kernel.name, d.rsrc1));
@@ -72,7 +79,11 @@ void set_scalars(const Machine& m, Wave& w) {
   const auto address = [](const std::vector<uint64_t>& v) { return reinterpret_cast<uint64_t>(v.data()); };
   ScalarSetup s(w);
   // What nobody provides here stays unwritten, so that a read of it is a report.
-  if (d.has(private_buffer)) s.skip(4);
+  if (d.has(private_buffer)) {
+    s.put_pair(scratch_base);
+    s.put(~uint32_t{0});
+    s.put(scratch_kind);
+  }
   if (d.has(dispatch_ptr)) s.put_pair(address(m.dispatch));
   if (d.has(queue_ptr)) s.skip(2);
   if (d.has(kernarg_ptr)) s.put_pair(address(m.kernarg));
@@ -87,9 +98,13 @@ void set_scalars(const Machine& m, Wave& w) {
   if (m.program->row->family == Family::rdna4) {
     w.set_scalar(scalar::ttmp + 9, group[0]);
     w.set_scalar(scalar::ttmp + 7, group[1] | group[2] << 16);
+    w.set_scalar(scalar::ttmp + 8, static_cast<uint32_t>(w.epoch.wave) << 25);  // of the workgroup
   } else {
     for (int n = 0; n < 3; ++n)
       if (field(d.rsrc2, 7 + n, 1) != 0) s.put(group[static_cast<size_t>(n)]);
+    if (field(d.rsrc2, 10, 1) != 0) s.skip(1);
+    // Where the wave's scratch begins behind the resource's base, unless addresses of scratch are the wave's own.
+    if (d.has(private_buffer) && field(d.rsrc2, 0, 1) != 0) s.put(0);
   }
   w.set_pair(scalar::vcc, 0);
   w.set_scalar(scalar::m0, 0);
@@ -165,7 +180,7 @@ Result<Machine> make_machine(const Program& program, const Launch& launch) {
   for (const MemoryRange& range : launch.memory)
     m.spans.push_back(
         {reinterpret_cast<uint64_t>(range.data), range.bytes, range.access == Access::read_write, &range.name});
-  m.lds = Lds(d.lds_bytes);
+  m.lds = Lds(d.lds_bytes + launch.dynamic_lds_bytes);
   const uint64_t items = uint64_t{launch.size[0]} * launch.size[1] * launch.size[2];
   m.waves.resize((items + static_cast<uint64_t>(program.wave) - 1) / static_cast<uint64_t>(program.wave));
   m.hazards.assign(m.waves.size(), HazardTracker(*program.row));

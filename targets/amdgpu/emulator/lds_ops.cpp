@@ -149,6 +149,26 @@ void run_lds(Wave& w, const Instr& i) {
   w.waits.add(Counter::lgkm, event);
 }
 
+/// Of 16 lanes, half n of lane l's result is half l % 4 of what lane l / 4 + 4 * n reads.
+void run_lds_transposed(Wave& w, const Instr& i) {
+  const uint64_t exec = w.exec();
+  for (int first = 0; first < w.lanes; first += 16)
+    if (const uint64_t group = exec >> first & 0xffff; group != 0 && group != 0xffff)
+      w.report(ReportKind::undefined, "transposes with some of 16 lanes disabled");
+  run_lds(w, i);
+  const size_t to = i.operand[0].first;
+  const std::array<Lanes, 2> read = {w.vgpr[to], w.vgpr[to + 1]};
+  for (uint64_t left = exec; left != 0; left &= left - 1) {
+    const auto lane = static_cast<size_t>(std::countr_zero(left));
+    for (size_t n = 0; n < 4; ++n) {
+      const size_t from = (lane & ~size_t{15}) + lane % 16 / 4 + 4 * n;
+      const uint32_t half = read[lane % 4 / 2][from] >> (lane % 2 * 16) & 0xffff;
+      uint32_t& word = w.vgpr[to + n / 2][lane];
+      word = n % 2 == 0 ? half : word | half << 16;
+    }
+  }
+}
+
 std::span<const GeneralRow> crossbar_rows() { return crossbar; }
 
 }  // namespace tilejit::amdgpu::emulator

@@ -78,6 +78,7 @@ uint64_t run_turn(Machine& m, Wave& w) {
       m.report(w, ReportKind::wait_states, std::move(early));
     ++count_of(m.counts, i.kind);
     i.run(w, i);
+    if (m.launch->observer != nullptr) (*m.launch->observer)(w, i);
   }
   return executed;
 }

@@ -16,12 +16,24 @@ namespace {
 struct Buffer {
   uint64_t base = 0;
   uint64_t bytes = 0;
+  bool is_scratch = false;
 };
+
+/// The last word of a resource: 32-bit floats as format, which untyped accesses ignore unless it is invalid, no swizzle, no lane
+/// number added, bounds of raw buffers where they can be chosen.
+constexpr uint32_t cdna_kind = 0x27000, rdna_kind = 0x31027000;
 
 Buffer buffer_of(Wave& w, const Operand& o) {
   const uint32_t* words = &w.sgpr[o.first];
-  if (((words[1] >> 16) & 0x3fff) != 0 || ((words[3] >> 23) & 1) != 0)
-    w.report(ReportKind::undefined, "a buffer with a stride, which the emulator does not address");
+  const uint64_t base = words[0] | uint64_t{words[1]} << 32;
+  if (base == scratch_base && words[3] == scratch_kind) return {0, words[2], true};
+  const uint32_t kind = is_cdna(w.machine->program->row->family) ? cdna_kind : rdna_kind;
+  if (words[1] >> 16 != 0)
+    w.report(ReportKind::undefined, "a buffer with a stride or swizzled, which the emulator does not address");
+  else if (words[3] != kind)
+    w.report(
+        ReportKind::undefined,
+        fmt::format("a buffer resource that ends in {:#x}; the emulator addresses raw ones, {:#x}", words[3], kind));
   return {words[0] | uint64_t{words[1] & 0xffff} << 32, words[2]};
 }
 
@@ -83,13 +95,11 @@ uint64_t global_address(const Wave& w, const Operand& vector, const Operand& sca
   return address;
 }
 
-void move_scratch(Wave& w, const Instr& i, size_t lane, const Operand& vector, const Operand& scalar) {
+/// `at`: of the lane's own bytes.
+void move_private(Wave& w, const Instr& i, size_t lane, uint64_t at) {
   const MemoryRow& row = *i.memory;
-  const uint32_t base =
-      (scalar.kind == Kind::sgpr ? w.word(scalar) : 0) + (vector.kind == Kind::vgpr ? w.vgpr[vector.first][lane] : 0);
-  const uint64_t at = base + static_cast<uint32_t>(i.modifiers.offset);
   std::array<uint8_t, 16> bytes = {};
-  if (at + row.transfer.bytes > w.scratch_bytes) {
+  if (at > w.scratch_bytes || row.transfer.bytes > w.scratch_bytes - at) {
     w.report(ReportKind::out_of_bounds, fmt::format("scratch at {} of {} bytes", at, w.scratch_bytes));
     return;
   }
@@ -101,6 +111,12 @@ void move_scratch(Wave& w, const Instr& i, size_t lane, const Operand& vector, c
     std::memcpy(bytes.data(), memory, row.transfer.bytes);
     put_lane(w, row.transfer, i.operand[0], lane, bytes.data());
   }
+}
+
+void move_scratch(Wave& w, const Instr& i, size_t lane, const Operand& vector, const Operand& scalar) {
+  const uint32_t base =
+      (scalar.kind == Kind::sgpr ? w.word(scalar) : 0) + (vector.kind == Kind::vgpr ? w.vgpr[vector.first][lane] : 0);
+  move_private(w, i, lane, base + static_cast<uint32_t>(i.modifiers.offset));
 }
 
 /// What is in flight from here on.
@@ -179,12 +195,18 @@ void run_buffer(Wave& w, const Instr& i) {
   const Buffer buffer = buffer_of(w, i.operand[2]);
   const uint64_t scalar_offset = w.word(i.operand[3]);
   const uint64_t exec = w.exec();
+  if (buffer.is_scratch && (scalar_offset != 0 || to_lds))
+    w.report(ReportKind::undefined, "a form of access to scratch that the emulator does not know");
   const int32_t touch = to_lds ? w.waits.add_touch() : -1;
   w.loads_to_lds |= to_lds;
   for (size_t lane = 0; lane < static_cast<size_t>(w.lanes); ++lane) {
     if (((exec >> lane) & 1) == 0) continue;
     uint64_t offset = static_cast<uint64_t>(i.modifiers.offset);
     if (i.modifiers.offen && vector.kind == Kind::vgpr) offset += w.vgpr[vector.first][lane];
+    if (buffer.is_scratch) {
+      move_private(w, i, lane, offset);
+      continue;
+    }
     // The scalar offset counts: num_records - soffset is what hardware compares with.
     const uint32_t inside = bytes_inside(w, buffer, offset + scalar_offset, row.transfer.bytes);
     const uint64_t address = buffer.base + offset + scalar_offset;

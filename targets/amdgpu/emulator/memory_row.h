@@ -28,6 +28,11 @@ struct MemoryRow {
   Run run = nullptr;
 };
 
+/// The resource that a kernel is given for its scratch where that lies behind a buffer (CDNA 2, RDNA 2): lanes' words are
+/// interleaved, which only the hardware sees. The base is no address of a process.
+inline constexpr uint64_t scratch_base = 0xf5c0'0000'0000;
+inline constexpr uint32_t scratch_kind = 0x00827000;  // the lane's number is added
+
 /// Null when no memory instruction has this name.
 const MemoryRow* find_memory(std::string_view mnemonic);
 
@@ -35,5 +40,6 @@ void run_scalar_load(Wave& w, const Instr& i);
 void run_global(Wave& w, const Instr& i);  // flat and scratch too
 void run_buffer(Wave& w, const Instr& i);
 void run_lds(Wave& w, const Instr& i);
+void run_lds_transposed(Wave& w, const Instr& i);  // ds_read_b64_tr_b16
 
 }  // namespace tilejit::amdgpu::emulator

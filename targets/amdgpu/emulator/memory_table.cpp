@@ -89,6 +89,8 @@ void add_lds(Table& table) {
     for (const Transfer& t : vector_loads) add(table, load, t, Space::lds, Direction::load, run_lds);
     for (const Transfer& t : vector_stores) add(table, store, t, Space::lds, Direction::store, run_lds);
   }
+  // CDNA 4's other transposed reads (of 4, 6 and 8 bits) are not here: nothing published and checked on hardware defines them.
+  add(table, "ds_read_b64_tr_b16", {"", 8}, Space::lds, Direction::load, run_lds_transposed);
   const auto pair_of = [&](const std::string& name, Direction direction, uint8_t bytes, uint16_t stride) {
     add(table, name, {"", bytes}, Space::lds, direction, run_lds);
     table[name].accesses = 2;

@@ -1,5 +1,6 @@
 // Scalar arithmetic: SOP1, SOP2, SOPC, SOPK.
 #include <algorithm>
+#include <array>
 #include <bit>
 
 #include "targets/amdgpu/emulator/general_row.h"
@@ -65,9 +66,25 @@ u32 reversed(u32 x) {
   return r;
 }
 
+/// A copy of what is undefined is.
+template <uint16_t words>
+void move(Wave& w, const Instr& i) {
+  const Operand& from = i.operand[1];
+  const uint16_t to = i.operand[0].first;
+  std::array<bool, words> is_written;
+  for (uint16_t n = 0; n < words; ++n)
+    is_written[n] = from.kind != Kind::sgpr || from.first == scalar::null || w.sgpr_written[size_t{from.first} + n];
+  if constexpr (words == 2)
+    w.set_pair(to, w.words(from));
+  else
+    w.set_scalar(to, w.word(from));
+  for (uint16_t n = 0; n < words && to != scalar::null; ++n)
+    if (!is_written[n]) w.sgpr_written.reset(size_t{to} + n);
+}
+
 constexpr GeneralRow rows[] = {
-    scalar_row<[](u32 a) { return a; }>("s_mov_b32", copies),
-    scalar_row<[](u64 a) { return a; }>("s_mov_b64", copies),
+    {"s_mov_b32", move<1>, Class::salu, 2, 1, copies, {1, 1}},
+    {"s_mov_b64", move<2>, Class::salu, 2, 1, copies, {2, 2}},
     scalar_row<[](int16_t a) { return static_cast<i32>(a); }>("s_movk_i32"),
     scalar_row<[](u32 a) { return nonzero(~a); }>("s_not_b32"),
     scalar_row<[](u64 a) { return nonzero64(~a); }>("s_not_b64"),

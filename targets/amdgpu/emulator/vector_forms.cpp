@@ -3,6 +3,7 @@
 #include <bit>
 #include <cmath>
 
+#include "targets/amdgpu/emulator/defined.h"
 #include "targets/amdgpu/emulator/machine.h"
 #include "targets/amdgpu/emulator/vector_row.h"
 #include "targets/amdgpu/emulator/wave.h"
@@ -199,26 +200,10 @@ void store_words(Wave& w, const Instr& i, const Lanes* out, uint64_t enabled) {
   }
 }
 
-/// Copies of undefined lanes are undefined.
-void copy_validity(Wave& w, const Instr& i, uint64_t enabled) {
-  const Operand& to = i.operand[0];
-  if (i.modifiers.dpp != Lanewise::none || i.modifiers.sdwa || i.vector->sources > 2 || i.vector->result == Value::none)
-    return;
-  for (size_t n = 0; n < i.vector->sources; ++n) {
-    const Operand& from = i.operand[n + 1];
-    if (from.kind != Kind::vgpr) continue;
-    for (size_t word = 0; word < to.words && word < from.words; ++word) {
-      const Written16 source = w.vgpr_written[from.first + word];
-      Written16& written = w.vgpr_written[to.first + word];
-      written.low &= source.low | ~enabled;
-      written.high &= source.high | ~enabled;
-    }
-  }
-}
-
 struct Ready {
   Call call;
   uint64_t enabled = 0;
+  std::array<Written16, 2> defined;
 };
 
 void compute(Wave& w, const Instr& i, Buffers& buffers, Ready& ready) {
@@ -230,6 +215,7 @@ void compute(Wave& w, const Instr& i, Buffers& buffers, Ready& ready) {
   const size_t results = (row.result == Value::none ? 0U : 1U) + (row.gives_mask ? 1U : 0U);
   for (size_t n = 0; n < row.sources; ++n)
     fetch(w, i, n, i.operand[results + n], ready.call, buffers.source[n], ready.enabled);
+  if (i.copies) ready.defined = defined_lanes(w, i, ready.enabled);
   row.compute(ready.call);
   apply_output(w, i, buffers.result.data());
 }
@@ -238,7 +224,11 @@ void commit(Wave& w, const Instr& i, const Ready& ready) {
   const VectorRow& row = *i.vector;
   if (row.result != Value::none) {
     store_words(w, i, ready.call.out, ready.enabled);
-    if (i.copies) copy_validity(w, i, ready.enabled);
+    for (size_t n = 0; i.copies && n < i.operand[0].words; ++n) {
+      Written16& written = w.vgpr_written[i.operand[0].first + n];
+      written.low &= ready.defined[n].low | ~ready.enabled;
+      written.high &= ready.defined[n].high | ~ready.enabled;
+    }
   }
   if (row.gives_mask) {
     const Operand& to = i.operand[row.result == Value::none ? 0 : 1];

@@ -4,15 +4,31 @@
 
 namespace tilejit::amdgpu::emulator {
 
-Waits::Waits() : vector_pending_(vector_count), scalar_pending_(scalar::count), vector_stream_(vector_count) {}
+namespace {
+
+/// Halves of vector registers have places of their own, low ones first.
+size_t first_place(const Range& range) {
+  if (!range.is_vector) return range.first;
+  return size_t{2} * range.first + (range.half == Half::high ? 1 : 0);
+}
+size_t places(const Range& range) {
+  if (!range.is_vector) return range.words;
+  return range.half == Half::whole ? size_t{2} * range.words : 1;
+}
+
+}  // namespace
+
+Waits::Waits() : vector_pending_(2 * vector_count), scalar_pending_(scalar::count), vector_stream_(2 * vector_count) {}
 
 void Waits::mark(const Event& event, int change) {
-  for (const Range& range : event.writes)
-    for (uint16_t n = 0; n < range.words; ++n) {
-      auto& pending = (range.is_vector ? vector_pending_ : scalar_pending_)[size_t{range.first} + n];
+  for (const Range& range : event.writes) {
+    if (range.words == 0) continue;
+    for (size_t n = first_place(range); n < first_place(range) + places(range); ++n) {
+      auto& pending = (range.is_vector ? vector_pending_ : scalar_pending_)[n];
       pending = static_cast<uint8_t>(pending + change);
-      if (range.is_vector && change > 0) vector_stream_[size_t{range.first} + n] = event.stream;
+      if (range.is_vector && change > 0) vector_stream_[n] = event.stream;
     }
+  }
 }
 
 void Waits::add(Counter counter, const Event& event) {
@@ -57,14 +73,18 @@ bool Waits::wait(Counter counter, int outstanding) {
 
 bool Waits::is_pending(const Range& range) const {
   const auto& pending = range.is_vector ? vector_pending_ : scalar_pending_;
-  for (uint16_t n = 0; n < range.words; ++n)
-    if (pending[size_t{range.first} + n] != 0) return true;
+  for (size_t n = first_place(range); n < first_place(range) + places(range); ++n)
+    if (pending[n] != 0) return true;
   return false;
+}
+
+bool Waits::has_loads() const {
+  return std::ranges::any_of(vector_pending_, [](uint8_t count) { return count != 0; });
 }
 
 bool Waits::may_arrive_after(const Range& range, Stream stream) const {
   if (!range.is_vector || stream == Stream::any_order) return is_pending(range);
-  for (size_t n = range.first; n < size_t{range.first} + range.words; ++n)
+  for (size_t n = first_place(range); n < first_place(range) + places(range); ++n)
     if (vector_pending_[n] != 0 && vector_stream_[n] != stream) return true;
   return false;
 }

@@ -49,6 +49,8 @@ class Waits {
   /// In flight and able to arrive after a load of `stream` that is issued now.
   bool may_arrive_after(const Range& range, Stream stream) const;
   bool has_any() const { return outstanding_ != 0; }
+  /// A load of vector registers.
+  bool has_loads() const;
   template <typename F>
   void each_touch(F&& visit) const {
     for (const auto& queue : queues_)

@@ -39,7 +39,7 @@ void Wave::check(const Instr& i) {
     const Range& range = i.reads[n];
     if (in_flight && waits.is_pending(range))
       report(ReportKind::unmet_wait, fmt::format("reads {} before it was waited for", name_of(range)));
-    if (!i.copies && !is_written(*this, range, active))
+    if (!range.copied && !is_written(*this, range, active))
       report(ReportKind::uninitialized, fmt::format("reads {}, which was never written", name_of(range)));
   }
   if (!in_flight) return;
