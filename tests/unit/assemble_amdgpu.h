@@ -23,7 +23,7 @@ struct AssembledKernel {
   uint32_t kernarg_bytes = 64;
   uint32_t scratch_bytes = 0;
   uint32_t most_workitems = 1024;
-  std::string features;  // as LLVM's -mattr
+  std::string features = {};  // as LLVM's -mattr
 };
 
 /// The kernel `k`. Its arguments' address is in s[0:1]; the workgroup's number along x is in s2 before RDNA 4, in ttmp9 there.

@@ -7,6 +7,7 @@
 #include <charconv>
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -47,7 +48,7 @@ void declare(CLI::App& app, Options& options) {
   app.add_option("problem", options.request.problem, "A problem line: \"w4a16 m=1 n=4096 k=4096 a=bf16 g=128\"");
   app.add_option("--schedule", options.request.schedule,
                  "A schedule line; default: what a Linear uses for m, tuned or not");
-  app.add_option("--target", options.request.target, "host, ref or a CPU row (--list)");
+  app.add_option("--target", options.request.target, "host, ref, or a row of a CPU or GPU (--list)");
   app.add_option("--stage", options.stages, "Stages to print, or all; default: asm,resources")->delimiter(',');
   app.add_option("--from", options.request.file, "Compile this .tile file instead of a problem");
   app.add_option("--m", options.request.m, "Rows of activations; default: the problem's m, else 5")
@@ -87,10 +88,11 @@ void print_text(const Options& options, const Dump& dump) {
       fmt::print("// {}{}{}\n{}\n", section.stage, section.kernel.empty() ? "" : " ", section.kernel, section.text);
 }
 
-const CompiledKernel* kernel_of(const Dump& dump, const Section& section) {
-  for (const CompiledKernel& one : dump.kernels)
-    if (section.stage == "resources" && one.kernel.name == section.kernel) return &one;
-  return nullptr;
+/// The kernel whose resources a section has.
+std::optional<size_t> kernel_of(const Dump& dump, const Section& section) {
+  for (size_t i = 0; i < dump.kernels.size(); ++i)
+    if (section.stage == "resources" && dump.kernels[i].kernel.name == section.kernel) return i;
+  return std::nullopt;
 }
 
 nlohmann::ordered_json sections_json(const Options& options, const Dump& dump) {
@@ -101,9 +103,10 @@ nlohmann::ordered_json sections_json(const Options& options, const Dump& dump) {
                                {"schedule", dump.source.schedule}, {"schedule_origin", dump.source.origin},
                                {"compile_us", dump.compile_us},    {"stage", section.stage},
                                {"kernel", section.kernel},         {"text", section.text}};
-    if (const CompiledKernel* kernel = kernel_of(dump, section)) {
-      row["resources"] = resources_json(kernel->code);
-      row["predictions"] = prediction_json(*kernel, dump.source.m);
+    if (const auto i = kernel_of(dump, section)) {
+      row["resources"] = resources_json(dump.kernels[*i].code);
+      row["predictions"] = prediction_json(dump.kernels[*i], dump.source.m);
+      row["counted"] = dump.counted.empty() ? nlohmann::ordered_json() : counted_json(dump.counted[*i], dump.source.m);
     }
     rows.push_back(std::move(row));
   }
@@ -127,7 +130,8 @@ Result<int> dump_and_check(const Options& options) {
     return report::exit_ok;
   }
   Source source = TRY(load_source(options.request));
-  const Dump dumped = TRY(dump(std::move(source)));
+  const Counting counting = is_wanted(options, "resources") ? Counting::first_task : Counting::none;
+  const Dump dumped = TRY(dump(std::move(source), counting, options.request.seed));
   if (!options.json) print_text(options, dumped);
   const auto checks = TRY(run_checks(options, dumped));
   nlohmann::ordered_json rows = options.json ? sections_json(options, dumped) : nlohmann::ordered_json();

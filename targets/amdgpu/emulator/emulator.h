@@ -28,6 +28,9 @@ struct MemoryRange {
   std::string name;
 };
 
+/// What is kept of a run: sums over everything, or also what each instruction did and which way the first wave went.
+enum class Detail : uint8_t { sums, trace };
+
 struct Launch {
   std::array<uint32_t, 3> workgroup = {0, 0, 0};   // which one runs
   std::array<uint32_t, 3> workgroups = {1, 1, 1};  // of the whole launch
@@ -36,6 +39,7 @@ struct Launch {
   std::span<const MemoryRange> memory;
   uint64_t seed = 0;                        // the order in which waves take turns
   uint64_t most_instructions = 1ULL << 32;  // that all waves may execute
+  Detail detail = Detail::sums;
 };
 
 enum class ReportKind : uint8_t {
@@ -72,10 +76,18 @@ struct Counts {
     return valu + matrix + salu + smem + vmem_load + vmem_store + lds + branch + wait + barrier + other;
   }
   Counts& operator+=(const Counts& o);
+  Counts& operator-=(const Counts& o);
+};
+
+/// Kept by Detail::trace; instructions are indices of Program::instrs.
+struct Trace {
+  std::vector<Counts> of_instruction;  // summed over the waves; total() is how often it was executed
+  std::vector<int32_t> path;           // what wave 0 executed, in order
 };
 
 struct Outcome {
   Counts counts;
+  Trace trace;
   std::vector<Report> reports;  // one for each kind at an instruction, at most 32
 };
 
