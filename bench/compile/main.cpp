@@ -39,7 +39,8 @@ void declare(CLI::App& app, Options& options) {
   app.add_option("--m", options.m, "Rows: 1,256; default: the problem's m, else 1")
       ->delimiter(',')
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 20));
-  app.add_option("--target", options.target, "host or a CPU row, of which only host can run a layer");
+  app.add_option("--target", options.target,
+                 "host, or a row of a CPU or GPU; only what this machine executes runs a layer");
   app.add_option("--repetitions", options.repetitions, "Compilations of each problem")->check(CLI::Range(1, 100000));
   app.add_flag("--json", options.json, "One array of objects instead of a table");
 }
