@@ -99,7 +99,7 @@ Result<Library> Library::open(const std::string& path) {
   void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (handle == nullptr) {
     const char* why = dlerror();
-    return resource(why != nullptr ? why : path + " does not load");
+    return resource(fmt::format("HIP does not load: {}", why != nullptr ? why : path));
   }
   Library library;
   library.path_ = path;
@@ -117,7 +117,7 @@ Result<const Library*> Library::find() {
       if (library) return library;
       reasons += (reasons.empty() ? "" : "; ") + library.error().message;
     }
-    return resource("HIP is not installed: " + reasons);
+    return resource(reasons);
   }();
   if (!found) return found.error();
   return &found.value();
@@ -125,10 +125,11 @@ Result<const Library*> Library::find() {
 
 Result<std::vector<Gpu>> Library::gpus() const {
   const Functions& f = *functions_;
-  TRY(check(f, "hipInit", f.hipInit(0)));
   int count = 0;
-  TRY(check(f, "hipGetDeviceCount", f.hipGetDeviceCount(&count)));
-  if (count == 0) return resource(path_ + " reports no GPU");
+  Result<void> counted = check(f, "hipInit", f.hipInit(0));
+  if (counted) counted = check(f, "hipGetDeviceCount", f.hipGetDeviceCount(&count));
+  if (!counted) return resource(fmt::format("{} finds no GPU: {}", path_, counted.error().message));
+  if (count == 0) return resource(path_ + " finds no GPU");
   std::vector<Gpu> gpus;
   for (int i = 0; i < count; ++i) {
     constexpr size_t name_bytes = 256;  // the structure begins with the name, in every release

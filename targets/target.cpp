@@ -40,4 +40,8 @@ Result<void> Target::can_emulate() const { return unsupported("target " + facts(
 // NOLINTNEXTLINE(performance-unnecessary-value-param)
 Result<Code> Target::emulated(Code, const ir::Kernel&) const { return can_emulate().error(); }
 
+Result<TaskProfile> Target::profile(const Code&, const ir::Kernel&, const BufferArg*, int64_t, const int64_t*) const {
+  return unsupported("target " + facts().name + " has no emulator that counts");
+}
+
 }  // namespace tilejit

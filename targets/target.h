@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -123,12 +124,13 @@ struct LoopResources {
 };
 
 struct Resources {
-  int vector_registers = 0;  // used
+  int vector_registers = 0;  // used, accumulator registers included
   int general_registers = 0;
   int mask_registers = 0;
   int accumulator_registers = 0;  // GPUs: AGPRs
   int64_t shared_bytes = 0;       // GPUs: LDS of a workgroup
   int64_t private_bytes = 0;      // GPUs: scratch memory of a lane
+  int waves_per_simd = 0;         // GPUs: that registers and LDS let a SIMD hold
   int64_t spill_slots = 0;
   int64_t spill_loads = 0;
   int64_t spill_stores = 0;
@@ -144,6 +146,37 @@ struct Resources {
 struct GpuEntry {
   std::string function;  // of the code object; empty: code of a CPU
   int threads = 0;
+};
+
+/// A number under the name that tables and JSON give it.
+struct NamedNumber {
+  std::string name;
+  double value = 0;
+};
+
+/// How long an iteration takes when as many waves as a SIMD holds repeat it, by counting issue slots.
+struct SlotEstimate {
+  int waves = 0;                     // of the SIMD
+  double clocks = 0;                 // in which each of them makes one iteration
+  std::vector<NamedNumber> busy;     // share of the clocks for which a kind of instructions holds its port
+  double matrix_share = 0;           // of the clocks in which the matrix unit works
+  std::vector<NamedNumber> waiting;  // what the waves did in the others, as shares of all clocks; largest first
+};
+
+/// The loop in which a task spends its time.
+struct LoopProfile {
+  int64_t first_address = 0, last_address = 0;  // of instructions, as the listing prints them
+  int64_t iterations = 0;                       // of all waves
+  double share = 0;                             // of the instructions that the task executes
+  std::vector<NamedNumber> counts;              // of one iteration of one wave, the mean of all
+  SlotEstimate estimate;
+};
+
+/// What an emulator counted of one task.
+struct TaskProfile {
+  int waves = 0;
+  std::vector<NamedNumber> counts;  // of all waves together, under the names of LoopProfile::counts
+  std::optional<LoopProfile> steady_loop;
 };
 
 /// What runs a task in place of machine code, called as an Entry is; it may fail, and says why.
@@ -187,6 +220,10 @@ class Target {
   /// Code of a lowered kernel for a machine that cannot execute it: `interpreted` executes its bytes, instruction by
   /// instruction.
   virtual Result<Code> emulated(Code code, const ir::Kernel& kernel) const;
+  /// Runs one task of lowered code on the emulator, with the arguments of an Entry, and counts. `unsupported`: this target's
+  /// emulator does not count.
+  virtual Result<TaskProfile> profile(const Code& code, const ir::Kernel& kernel, const BufferArg* buffers, int64_t m,
+                                      const int64_t* task) const;
 };
 
 }  // namespace tilejit

@@ -24,6 +24,7 @@ struct Options {
   std::vector<int64_t> m;
   std::string target = "host";
   int repetitions = 200;
+  int together = 0;  // threads; 0: not measured
   bool json = false;
 };
 
@@ -39,28 +40,58 @@ void declare(CLI::App& app, Options& options) {
   app.add_option("--m", options.m, "Rows: 1,256; default: the problem's m, else 1")
       ->delimiter(',')
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 20));
-  app.add_option("--target", options.target, "host or a CPU row, of which only host can run a layer");
+  app.add_option("--target", options.target,
+                 "host, or a row of a CPU or GPU; only what this machine executes runs a layer");
   app.add_option("--repetitions", options.repetitions, "Compilations of each problem")->check(CLI::Range(1, 100000));
+  app.add_option("--together", options.together,
+                 "Compile all problems for all m once, on so many threads, as a model's first load does; nothing else")
+      ->check(CLI::Range(1, 1024));
   app.add_flag("--json", options.json, "One array of objects instead of a table");
 }
 
-Result<std::vector<StageRow>> stage_rows(const Options& options, const Target& target) {
-  std::vector<StageRow> rows;
+/// The problems for every m, each with its m.
+Result<std::vector<Problem>> problems_of(const Options& options) {
+  std::vector<Problem> problems;
   for (const std::string& line : options.problems) {
     Problem problem = TRY(parse_problem(line));
     std::vector<int64_t> ms = options.m;
     if (ms.empty()) ms = {problem.m == Problem::any_m ? 1 : problem.m};
     for (const int64_t m : ms) {
       problem.m = m;
-      const StageTimes times = TRY(time_stages(print_problem(problem), m, target, options.repetitions));
-      for (const std::string& stage : times.order) {
-        const std::vector<double>& samples = times.samples.find(stage)->second;
-        rows.push_back(
-            {print_problem(problem), stage, measure::percentile(samples, 0.5), measure::percentile(samples, 0.99)});
-      }
+      problems.push_back(problem);
+    }
+  }
+  return problems;
+}
+
+Result<std::vector<StageRow>> stage_rows(const Options& options, const Target& target) {
+  std::vector<StageRow> rows;
+  for (const Problem& problem : TRY(problems_of(options))) {
+    const std::string line = print_problem(problem);
+    const StageTimes times = TRY(time_stages(line, problem.m, target, options.repetitions));
+    for (const std::string& stage : times.order) {
+      const std::vector<double>& samples = times.samples.find(stage)->second;
+      rows.push_back({line, stage, measure::percentile(samples, 0.5), measure::percentile(samples, 0.99)});
     }
   }
   return rows;
+}
+
+Result<int> bench_together(const Options& options, const Target& target) {
+  std::vector<std::string> lines;
+  for (const Problem& problem : TRY(problems_of(options))) lines.push_back(print_problem(problem));
+  const Together all = TRY(time_together(lines, target, options.together));
+  if (options.json)
+    fmt::print("{}\n", nlohmann::ordered_json::array({{{"target", target.facts().name},
+                                                       {"threads", options.together},
+                                                       {"problems", lines},
+                                                       {"kernels", all.kernels},
+                                                       {"compile_us", all.seconds * 1e6}}})
+                           .dump(1));
+  else
+    fmt::print("{}\n{} kernels on {} threads: {:.2f} s\n", measure::to_line(measure::inspect_machine()), all.kernels,
+               options.together, all.seconds);
+  return report::exit_ok;
 }
 
 /// What a call of cached kernels costs.
@@ -104,6 +135,7 @@ void print_json(const std::vector<StageRow>& rows, const std::vector<CallRow>& c
 
 Result<int> bench(const Options& options) {
   const Target* target = TRY(find_target(options.target));
+  if (options.together != 0) return bench_together(options, *target);
   const std::vector<StageRow> rows = TRY(stage_rows(options, *target));
   const std::vector<CallRow> calls = TRY(call_rows(options, *target));
   if (options.json)

@@ -3,6 +3,8 @@
 #include <tilejit/linear.h>
 
 #include <algorithm>
+#include <atomic>
+#include <thread>
 #include <utility>
 
 #include "bench/measure/clock.h"
@@ -64,6 +66,17 @@ Result<void> compile_once(std::string_view line, int64_t m, const Target& target
   return {};
 }
 
+/// How many kernels the problem's program has.
+Result<int> compile_line(std::string_view line, const Target& target) {
+  const Problem asked = TRY(parse_problem(line));
+  const Problem problem = TRY(resolve(asked, target.facts()));
+  const Schedule schedule = default_schedule(problem, problem.m, target.facts());
+  TRY(legal(problem, schedule, target.facts()));
+  std::vector<CompiledKernel> compiled = TRY(compile(build_linear(problem, schedule), target, {}));
+  const Executable executable = TRY(load_program(std::move(compiled), line));
+  return static_cast<int>(executable.kernels.size());
+}
+
 template <typename Call>
 Result<std::vector<double>> time_calls(Call call, int batches) {
   constexpr int calls = 10'000;
@@ -85,6 +98,21 @@ Result<StageTimes> time_stages(std::string_view line, int64_t m, const Target& t
   StageTimes times;
   for (int i = 0; i < repetitions; ++i) TRY(compile_once(line, m, target, times));
   return times;
+}
+
+Result<Together> time_together(const std::vector<std::string>& lines, const Target& target, int threads) {
+  std::vector<Result<int>> kernels(lines.size(), 0);
+  std::atomic<size_t> next = 0;
+  const double start = measure::now();
+  std::vector<std::thread> workers;
+  for (int t = 0; t < threads; ++t)
+    workers.emplace_back([&] {
+      for (size_t i = next++; i < lines.size(); i = next++) kernels[i] = compile_line(lines[i], target);
+    });
+  for (std::thread& worker : workers) worker.join();
+  Together all{.kernels = 0, .seconds = measure::now() - start};
+  for (const Result<int>& one : kernels) all.kernels += TRY(one);
+  return all;
 }
 
 Result<std::vector<double>> time_tiny_calls(std::string_view target, int batches) {

@@ -21,6 +21,13 @@ struct StageTimes {
 /// Compiles the problem's kernels for m `repetitions` times. Nothing is cached between them.
 Result<StageTimes> time_stages(std::string_view line, int64_t m, const Target& target, int repetitions);
 
+/// What a model's first load costs: every problem's kernels for every m, each once, by threads that take the next one.
+struct Together {
+  int kernels = 0;
+  double seconds = 0;
+};
+Result<Together> time_together(const std::vector<std::string>& lines, const Target& target, int threads);
+
 /// Nanoseconds of a call on one thread, one sample for each batch of calls: of a layer so small that the call itself is what
 /// takes time, and of the same with kernels that only return, which any x86-64 machine can run.
 Result<std::vector<double>> time_tiny_calls(std::string_view target, int batches);

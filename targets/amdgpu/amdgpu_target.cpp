@@ -11,8 +11,11 @@
 #include "targets/amdgpu/codegen.h"
 #include "targets/amdgpu/emulated.h"
 #include "targets/amdgpu/emulator/code_object.h"
+#include "targets/amdgpu/emulator/cycle_trace.h"
 #include "targets/amdgpu/emulator/disassemble.h"
+#include "targets/amdgpu/launcher.h"
 #include "targets/amdgpu/llvm.h"
+#include "targets/amdgpu/profile.h"
 #include "targets/amdgpu/select.h"
 #include "targets/build_id.h"
 
@@ -36,7 +39,7 @@ Result<std::string> listing_of(const amdgpu::GpuRow& row, const amdgpu::emulator
   return text;
 }
 
-Resources resources_of(const amdgpu::emulator::Kernel& kernel) {
+Resources resources_of(const amdgpu::GpuRow& row, const amdgpu::emulator::Kernel& kernel) {
   const amdgpu::emulator::KernelMetadata& says = kernel.metadata;
   Resources r;
   r.vector_registers = static_cast<int>(says.vgprs);
@@ -46,6 +49,11 @@ Resources resources_of(const amdgpu::emulator::Kernel& kernel) {
   r.shared_bytes = says.lds_bytes;
   r.private_bytes = says.private_bytes;
   r.code_bytes = static_cast<int64_t>(kernel.code.size());
+  r.waves_per_simd = amdgpu::emulator::residency_of(row, {.vector_registers = static_cast<int>(says.vgprs),
+                                                          .scalar_registers = static_cast<int>(says.sgprs),
+                                                          .lds_bytes = says.lds_bytes,
+                                                          .waves = static_cast<int>(says.most_workitems / row.wave)})
+                         .waves;
   return r;
 }
 
@@ -66,6 +74,13 @@ class AmdgpuTarget final : public Target {
     return amdgpu::emulated(row_, std::move(code), kernel);
   }
 
+  Result<TaskProfile> profile(const Code& code, const ir::Kernel& kernel, const BufferArg* buffers, int64_t m,
+                              const int64_t* task) const override {
+    const amdgpu::Launcher launcher = TRY(amdgpu::Launcher::load(row_, code, kernel));
+    const auto outcome = TRY(launcher.run(buffers, m, task, amdgpu::emulator::Detail::trace));
+    return amdgpu::profile(launcher.program(), outcome, launcher.waves());
+  }
+
   Result<Code> lower(const ir::Kernel& kernel, const LowerOptions& options) const override {
     llvm::LLVMContext context;
     const std::unique_ptr<llvm::TargetMachine> machine = TRY(amdgpu::make_machine(row_));
@@ -83,7 +98,7 @@ class AmdgpuTarget final : public Target {
                       row_.facts.name, kernel.name, says.private_bytes, says.vgprs));
     code.gpu = {kernel.name, static_cast<int>(says.most_workitems)};
     if (options.stages) code.listing = TRY(listing_of(row_, shipped));
-    code.resources = resources_of(shipped);
+    code.resources = resources_of(row_, shipped);
     return code;
   }
 

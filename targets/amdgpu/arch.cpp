@@ -34,6 +34,7 @@ GpuRow rdna(const char* name, Family family, int simd_vgprs) {
   if (family != Family::rdna2) row.dot4 = Dot4::mixed_signs;
   row.wave = 32;
   row.simd_vgprs = simd_vgprs;
+  row.register_granule = simd_vgprs == 1536 ? 24 : 16;
   row.most_waves = 16;
   row.simds = 2;
   row.facts.task_bytes = row.lds_bytes;

@@ -26,6 +26,7 @@ struct GpuRow {
   int64_t lds_bytes = 65536;  // that one workgroup can have
   int vgprs = 256;            // 32-bit vector registers that one wave can have, AGPRs excluded
   int simd_vgprs = 512;       // of a SIMD, for each lane; the waves that are resident on it share them
+  int register_granule = 8;   // in which a SIMD gives vector registers to a wave
   int most_waves = 8;         // resident on a SIMD
   int simds = 4;              // that share one LDS
   int lds_banks = 32;         // of four bytes

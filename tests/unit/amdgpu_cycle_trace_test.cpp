@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "targets/amdgpu/emulator/bind.h"
@@ -107,13 +109,52 @@ TEST(AmdgpuHazardIssues, ScalarsOfGfx12) {
   EXPECT_NE(with({"s_wait_alu depctr_va_sdst(0)"}), "");
 }
 
-TEST(AmdgpuCycleTrace, TheSteadyLoopIsTheInnermostWithMatrixWork) {
-  const std::string mfma = "v_mfma_f32_16x16x16_f16 a[0:3], v[0:1], v[2:3], a[0:3]";
-  const auto program = program_of("gfx942", {"s_nop 0", mfma, "s_cbranch_scc1 ->1", mfma, mfma, "s_cbranch_scc1 ->3",
-                                             "v_mov_b32_e32 v1, v2", "v_mov_b32_e32 v1, v2", "v_mov_b32_e32 v1, v2",
-                                             "v_mov_b32_e32 v1, v2", "s_cbranch_scc1 ->6", "s_cbranch_scc1 ->0"});
-  EXPECT_EQ(steady_loop(*program), (LoopRange{3, 5}));
-  EXPECT_EQ(steady_loop(*program_of("gfx942", {"s_nop 0"})), std::nullopt);
+/// What a wave leaves behind that goes this way.
+Trace trace_of(size_t instructions, std::vector<int32_t> path) {
+  Trace trace;
+  trace.of_instruction.resize(instructions);
+  for (const int32_t n : path) ++trace.of_instruction[static_cast<size_t>(n)].valu;
+  trace.path = std::move(path);
+  return trace;
+}
+
+/// `times` rounds of first .. last.
+void append(std::vector<int32_t>& path, int times, int32_t first, int32_t last) {
+  for (; times > 0; --times)
+    for (int32_t n = first; n <= last; ++n) path.push_back(n);
+}
+
+TEST(AmdgpuCycleTrace, TheSteadyLoopIsWhereInstructionsAreExecuted) {
+  std::vector<int32_t> path = {0};
+  append(path, 3, 1, 20);  // more instructions, fewer times
+  append(path, 50, 21, 25);
+  path.push_back(26);
+  EXPECT_EQ(steady_loop(trace_of(27, path)), (LoopRange{21, 25}));
+  EXPECT_EQ(steady_loop(trace_of(3, {0, 1, 2})), std::nullopt);
+  EXPECT_EQ(steady_loop(trace_of(1, {0, 0})), (LoopRange{0, 0}));
+}
+
+// Of a nest the inner loop when it executes at least half of the instructions, else the outer one with all of them.
+TEST(AmdgpuCycleTrace, ANestIsEnteredAsFarAsTheWorkGoes) {
+  const auto nest = [](int inner_rounds) {
+    std::vector<int32_t> path;
+    for (int outer = 0; outer < 4; ++outer) {
+      append(path, 1, 0, 9);
+      append(path, inner_rounds, 10, 11);
+      append(path, 1, 12, 15);
+    }
+    return trace_of(16, path);
+  };
+  EXPECT_EQ(steady_loop(nest(8)), (LoopRange{10, 11}));
+  EXPECT_EQ(steady_loop(nest(6)), (LoopRange{0, 15}));
+}
+
+TEST(AmdgpuCycleTrace, AnIterationIsTheWayThatTheWaveWent) {
+  // 2 is left out in every second iteration; the loop is 1 .. 4.
+  const Trace trace = trace_of(6, {0, 1, 2, 3, 4, 1, 3, 4, 1, 2, 3, 4, 5});
+  EXPECT_EQ(steady_loop(trace), (LoopRange{1, 4}));
+  EXPECT_EQ(iteration_path(trace, {1, 4}), (std::vector<int32_t>{1, 3, 4}));
+  EXPECT_EQ(iteration_path(trace_of(6, {0, 1, 2, 3, 4, 5}), {1, 4}), (std::vector<int32_t>{1, 2, 3, 4}));
 }
 
 TEST(AmdgpuCycleTrace, StepsCarryCostsAndWaits) {
@@ -126,7 +167,11 @@ TEST(AmdgpuCycleTrace, StepsCarryCostsAndWaits) {
                                              "s_nop 3",                                                  //
                                              "s_cbranch_scc1 ->0"});
   const CycleModel model = cycle_model(*program->row);
-  const std::vector<Step> steps = cycle_trace(*program, model, {0, 7}, 2);
+  std::vector<int32_t> path;
+  append(path, 2, 0, 7);
+  Trace trace = trace_of(8, path);
+  trace.of_instruction[3].lds_conflicts = 16;  // eight clocks each time
+  const std::vector<Step> steps = cycle_trace(*program, model, std::span(path).first(8), trace);
   ASSERT_EQ(steps.size(), 8u);
   EXPECT_EQ(steps[0].port, Port::memory);
   EXPECT_EQ(steps[0].transfer, 64);  // 1,024 bytes at 16 a clock
@@ -134,7 +179,7 @@ TEST(AmdgpuCycleTrace, StepsCarryCostsAndWaits) {
   EXPECT_EQ(steps[1].clocks, 16);
   EXPECT_EQ(steps[2].at_most[static_cast<size_t>(Outstanding::loads)], 1);
   EXPECT_EQ(steps[2].at_most[static_cast<size_t>(Outstanding::lds)], 0);
-  EXPECT_EQ(steps[3].transfer, 64);  // twice 1,024 at 32
+  EXPECT_EQ(steps[3].transfer, 64);  // 1,024 bytes at 32, and as many lost to conflicts
   EXPECT_EQ(steps[4].port, Port::matrix);
   EXPECT_EQ(steps[4].clocks, 32);
   EXPECT_EQ(steps[4].needs,
@@ -146,17 +191,24 @@ TEST(AmdgpuCycleTrace, StepsCarryCostsAndWaits) {
 }
 
 TEST(AmdgpuCycleTrace, ResidencyIsWhatRegistersAndLdsAllow) {
-  auto program = program_of("gfx942", {"s_nop 0"});
-  EXPECT_EQ(residency_of(*program, 4).waves, 2);  // 512 registers for 256 each
-  program->vgprs = 64;
-  program->agprs = 0;
-  EXPECT_EQ(residency_of(*program, 4).waves, 8);
-  program->kernel.descriptor.lds_bytes = 27648;
-  EXPECT_EQ(residency_of(*program, 4).waves, 2);
-  const Residency eight = residency_of(*program, 8);
+  const auto waves = [](const char* gpu, const KernelNeeds& needs) {
+    return residency_of(*find_gpu_row(gpu), needs).waves;
+  };
+  EXPECT_EQ(waves("gfx942", {.vector_registers = 256, .waves = 4}), 2);
+  EXPECT_EQ(waves("gfx942", {.vector_registers = 64, .waves = 4}), 8);
+  EXPECT_EQ(waves("gfx942", {.vector_registers = 65, .waves = 4}), 7);  // 72 in granules of 8
+  EXPECT_EQ(waves("gfx942", {.vector_registers = 64, .scalar_registers = 106, .waves = 4}), 7);
+  EXPECT_EQ(waves("gfx942", {.vector_registers = 142, .lds_bytes = 27648, .waves = 4}), 2);
+  const Residency eight =
+      residency_of(*find_gpu_row("gfx942"), {.vector_registers = 64, .lds_bytes = 27648, .waves = 8});
   EXPECT_EQ(eight.waves, 4);
   EXPECT_EQ(eight.waves_per_group, 2);
-  EXPECT_EQ(residency_of(*program_of("gfx1100", {"s_nop 0"}), 1).waves, 6);  // 1,536 registers for 256 each
+  // LLVM's occupancy of the same kernels.
+  EXPECT_EQ(waves("gfx1100", {.vector_registers = 256}), 5);  // 264 in granules of 24
+  EXPECT_EQ(waves("gfx1100", {.vector_registers = 141, .lds_bytes = 18432, .waves = 4}), 7);
+  EXPECT_EQ(waves("gfx1201", {.vector_registers = 222, .lds_bytes = 20480, .waves = 4}), 6);
+  EXPECT_EQ(waves("gfx1150", {.vector_registers = 100}), 9);  // 112 of 1,024
+  EXPECT_EQ(waves("gfx1030", {.vector_registers = 24}), 16);
 }
 
 }  // namespace

@@ -111,7 +111,7 @@ TEST(AmdgpuCycles, DataPathsLimit) {
   CycleModel model = model_of("gfx942");
   const Step read = lds_step(model, 1024);  // 32 clocks: a quarter of 128 bytes a clock
   EXPECT_EQ(read.transfer, 32);
-  EXPECT_EQ(lds_step(model, 1024, 2).transfer, 64);
+  EXPECT_EQ(lds_step(model, 1024, 1024).transfer, 64);
   Loop loop;
   add(loop, 4, read);
   loop.push_back(wait_for(Outstanding::lds, 0));

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "targets/amdgpu/emulated.h"
+#include "targets/amdgpu/launcher.h"
 #include "targets/amdgpu/emulator/emulator.h"
 #include "tests/unit/assemble_amdgpu.h"
 

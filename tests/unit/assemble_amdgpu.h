@@ -25,8 +25,8 @@ struct AssembledKernel {
       0;  // CDNA 2 and RDNA 2: behind the resource in s[0:3]; the arguments' address is in s[4:5] then, the
           // workgroup's number in s6, the wave's offset in s7
   uint32_t most_workitems = 1024;
-  uint32_t noted_vgprs = 0;  // in the metadata, where that shall differ
-  std::string features;      // as LLVM's -mattr
+  uint32_t noted_vgprs = 0;   // in the metadata, where that shall differ
+  std::string features = {};  // as LLVM's -mattr
 };
 
 /// The kernel `k`. Its arguments' address is in s[0:1]; the workgroup's number along x is in s2 before RDNA 4, in ttmp9 there.

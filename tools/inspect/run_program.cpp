@@ -1,6 +1,7 @@
 #include "tools/inspect/run_program.h"
 
 #include <algorithm>
+#include <string>
 #include <utility>
 
 #include "ir/interpret.h"
@@ -8,6 +9,17 @@
 #include "runtime/kernel.h"
 
 namespace tilejit::inspect {
+namespace {
+
+/// The runtime gives `global` buffers the meaning of a linear layer's operands; a hand-edited program may have others, and here all
+/// are bound by their position.
+Result<Kernel> load_by_position(CompiledKernel compiled) {
+  for (ir::Buffer& buffer : compiled.kernel.buffers)
+    if (buffer.is_parameter()) buffer.space = ir::Space::workspace;
+  return Kernel::load(std::move(compiled), "jitdump");
+}
+
+}  // namespace
 
 Result<void> interpret(const ir::Program& program, ProgramMemory& memory, int64_t m) {
   for (const ir::Kernel& kernel : program.kernels) {
@@ -19,12 +31,7 @@ Result<void> interpret(const ir::Program& program, ProgramMemory& memory, int64_
 
 Result<void> execute(const std::vector<CompiledKernel>& kernels, ProgramMemory& memory, int64_t m) {
   for (const CompiledKernel& one : kernels) {
-    CompiledKernel compiled = one;
-    // The runtime gives `global` buffers the meaning of a linear layer's operands; a hand-edited program may have others,
-    // and here all are bound by their position.
-    for (ir::Buffer& buffer : compiled.kernel.buffers)
-      if (buffer.is_parameter()) buffer.space = ir::Space::workspace;
-    const Kernel kernel = TRY(Kernel::load(std::move(compiled), "jitdump"));
+    const Kernel kernel = TRY(load_by_position(one));
     const ArenaLease scratch(std::max<int64_t>(kernel.scratch_bytes(), ArenaLease::alignment));
     if (scratch.data() == nullptr) return resource("no memory for the scratch buffers of kernel " + kernel.name());
     const std::vector<BufferArg> arguments = arguments_of(one.kernel, memory);
@@ -33,6 +40,17 @@ Result<void> execute(const std::vector<CompiledKernel>& kernels, ProgramMemory& 
       TRY(kernel.run_task(grid, task, arguments.data(), m, scratch.data()));
   }
   return {};
+}
+
+Result<FirstTask> profile_first_task(const CompiledKernel& kernel, const Target& target, ProgramMemory& memory,
+                                     int64_t m) {
+  CompiledKernel emulated = kernel;
+  emulated.code = TRY(target.emulated(std::move(emulated.code), kernel.kernel));
+  const TaskGrid grid = TRY(load_by_position(std::move(emulated))).grid(m);
+  if (grid.tasks == 0) return invalid("the kernel has no tasks at m=" + std::to_string(m));
+  const std::vector<BufferArg> arguments = arguments_of(kernel.kernel, memory);
+  return FirstTask{TRY(target.profile(kernel.code, kernel.kernel, arguments.data(), m, grid.task(0).data())),
+                   grid.tasks};
 }
 
 }  // namespace tilejit::inspect

@@ -18,4 +18,13 @@ Result<void> interpret(const ir::Program& program, ProgramMemory& memory, int64_
 /// emulator found wrong.
 Result<void> execute(const std::vector<CompiledKernel>& kernels, ProgramMemory& memory, int64_t m);
 
+/// What the target's emulator counts of a kernel's first task.
+struct FirstTask {
+  TaskProfile profile;
+  int64_t tasks = 0;  // of the kernel
+};
+/// Workspace that earlier kernels would have written holds what make_memory left there.
+Result<FirstTask> profile_first_task(const CompiledKernel& kernel, const Target& target, ProgramMemory& memory,
+                                     int64_t m);
+
 }  // namespace tilejit::inspect

@@ -15,7 +15,8 @@ namespace {
 Result<void> can_run(const Target& target, Device device) {
   if (device == Device::hip)
     return unsupported(
-        "jitdump compares code that runs in this process: native or emulated; tilejit linear runs on hip");
+        "jitdump compares code that runs in this process, native or emulated; `tilejit linear --device hip` runs on a "
+        "GPU");
   return device == Device::native ? target.can_execute() : target.can_emulate();
 }
 

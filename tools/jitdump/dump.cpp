@@ -38,7 +38,7 @@ std::vector<std::string> stage_names() {
   return names;
 }
 
-Result<Dump> dump(Source source) {
+Result<Dump> dump(Source source, Counting counting, uint64_t seed) {
   Dump dump;
   if (!source.problem.empty()) {
     dump.sections.push_back({"problem", "", source.problem + "\n"});
@@ -61,8 +61,14 @@ Result<Dump> dump(Source source) {
   dump.kernels = TRY(compile(source.program, *source.target, options));
   for (const CompiledKernel& one : dump.kernels)
     dump.sections.push_back({"asm", one.kernel.name, TRY(asm_text(one.code))});
-  for (const CompiledKernel& one : dump.kernels)
-    dump.sections.push_back({"resources", one.kernel.name, resources_text(one.code) + prediction_text(one, source.m)});
+  const bool counts = counting == Counting::first_task && source.target->facts().is_gpu;
+  if (counts) dump.counted = count_first_tasks(source, dump.kernels, seed);
+  for (size_t i = 0; i < dump.kernels.size(); ++i) {
+    const CompiledKernel& one = dump.kernels[i];
+    dump.sections.push_back({"resources", one.kernel.name,
+                             resources_text(one.code) + prediction_text(one, source.m) +
+                                 (counts ? counted_text(dump.counted[i], source.m) : "")});
+  }
   dump.sections.push_back({"resources", "", fmt::format("compile time: {:.0f} us\n", dump.compile_us)});
   dump.source = std::move(source);
   return dump;

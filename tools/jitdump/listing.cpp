@@ -51,6 +51,18 @@ bool is_gpu(const Code& code) {
   return code.bytes.size() > sizeof magic && std::equal(std::begin(magic), std::end(magic), code.bytes.begin());
 }
 
+std::string registers_text(const Code& code) {
+  const Resources& r = code.resources;
+  if (is_gpu(code))
+    return fmt::format(
+        "registers: {} VGPRs (of them {} AGPRs), {} SGPRs; waves per SIMD: {}\n"
+        "LDS: {} bytes, private memory: {} bytes a lane\n",
+        r.vector_registers, r.accumulator_registers, r.general_registers, r.waves_per_simd, r.shared_bytes,
+        r.private_bytes);
+  return fmt::format("registers: {} vector, {} general, {} mask\n", r.vector_registers, r.general_registers,
+                     r.mask_registers);
+}
+
 }  // namespace
 
 Result<std::string> asm_text(const Code& code) {
@@ -73,15 +85,11 @@ Result<std::string> asm_text(const Code& code) {
 
 std::string resources_text(const Code& code) {
   const Resources& r = code.resources;
-  std::string text = fmt::format(
-      "registers: {} vector, {} general, {} mask\n"
-      "spills: {} slots, {} loads, {} stores\n"
-      "code: {} bytes, constants: {} bytes, scratch: {} bytes\n",
-      r.vector_registers, r.general_registers, r.mask_registers, r.spill_slots, r.spill_loads, r.spill_stores,
-      r.code_bytes, r.constant_bytes, code.scratch_bytes);
-  if (is_gpu(code))
-    text += fmt::format("accumulator registers: {}, shared memory: {} bytes, private memory: {} bytes a lane\n",
-                        r.accumulator_registers, r.shared_bytes, r.private_bytes);
+  std::string text = registers_text(code) + fmt::format(
+                                                "spills: {} slots, {} loads, {} stores\n"
+                                                "code: {} bytes, constants: {} bytes, scratch: {} bytes\n",
+                                                r.spill_slots, r.spill_loads, r.spill_stores, r.code_bytes,
+                                                r.constant_bytes, code.scratch_bytes);
   if (r.loops.empty()) return text;
   report::Table table;
   table.add_column("loop", report::Align::left);
@@ -110,19 +118,21 @@ nlohmann::ordered_json resources_json(const Code& code) {
                      {"vector_bytes_loaded", loop.traffic.vector_bytes},
                      {"broadcast_bytes_loaded", loop.traffic.broadcast_bytes},
                      {"bytes_stored", loop.traffic.stored_bytes}});
-  return {{"vector_registers", r.vector_registers},
-          {"general_registers", r.general_registers},
-          {"mask_registers", r.mask_registers},
-          {"accumulator_registers", r.accumulator_registers},
-          {"shared_bytes", r.shared_bytes},
-          {"private_bytes", r.private_bytes},
-          {"spill_slots", r.spill_slots},
-          {"spill_loads", r.spill_loads},
-          {"spill_stores", r.spill_stores},
-          {"code_bytes", r.code_bytes},
-          {"constant_bytes", r.constant_bytes},
-          {"scratch_bytes", code.scratch_bytes},
-          {"loops", loops}};
+  return {
+      {"vector_registers", r.vector_registers},
+      {"general_registers", r.general_registers},
+      {"mask_registers", r.mask_registers},
+      {"accumulator_registers", r.accumulator_registers},
+      {"shared_bytes", r.shared_bytes},
+      {"private_bytes", r.private_bytes},
+      {"waves_per_simd", r.waves_per_simd == 0 ? nlohmann::ordered_json() : nlohmann::ordered_json(r.waves_per_simd)},
+      {"spill_slots", r.spill_slots},
+      {"spill_loads", r.spill_loads},
+      {"spill_stores", r.spill_stores},
+      {"code_bytes", r.code_bytes},
+      {"constant_bytes", r.constant_bytes},
+      {"scratch_bytes", code.scratch_bytes},
+      {"loops", loops}};
 }
 
 }  // namespace tilejit::jitdump

@@ -7,11 +7,13 @@
 #include <charconv>
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <utility>
 #include <vector>
 
+#include "targets/targets.h"
 #include "tools/jitdump/check.h"
 #include "tools/jitdump/dump.h"
 #include "tools/jitdump/list.h"
@@ -47,14 +49,16 @@ void declare(CLI::App& app, Options& options) {
   app.add_option("problem", options.request.problem, "A problem line: \"w4a16 m=1 n=4096 k=4096 a=bf16 g=128\"");
   app.add_option("--schedule", options.request.schedule,
                  "A schedule line; default: what a Linear uses for m, tuned or not");
-  app.add_option("--target", options.request.target, "host, ref or a CPU row (--list)");
+  app.add_option("--target", options.request.target, "host, ref, or a row of a CPU or GPU (--list)");
   app.add_option("--stage", options.stages, "Stages to print, or all; default: asm,resources")->delimiter(',');
   app.add_option("--from", options.request.file, "Compile this .tile file instead of a problem");
   app.add_option("--m", options.request.m, "Rows of activations; default: the problem's m, else 5")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 30));
   app.add_option("--seed", options.request.seed, "Seed of the operands of --run and --bisect")->check(check_seed);
-  app.add_option("--device", options.device,
-                 "What --run and --bisect execute the code on: native, emulated, or auto (native where this CPU can)");
+  app.add_option(
+      "--device", options.device,
+      "What --run and --bisect execute the code on: native, emulated (GPUs always), or auto (native where this "
+      "CPU can)");
   app.add_flag("--run", options.run, "Run the code here and compare with the interpreter");
   app.add_flag("--bisect", options.bisect, "Name the first stage whose result differs");
   app.add_flag("--json", options.json, "One array of objects instead of text");
@@ -87,10 +91,11 @@ void print_text(const Options& options, const Dump& dump) {
       fmt::print("// {}{}{}\n{}\n", section.stage, section.kernel.empty() ? "" : " ", section.kernel, section.text);
 }
 
-const CompiledKernel* kernel_of(const Dump& dump, const Section& section) {
-  for (const CompiledKernel& one : dump.kernels)
-    if (section.stage == "resources" && one.kernel.name == section.kernel) return &one;
-  return nullptr;
+/// The kernel whose resources a section has.
+std::optional<size_t> kernel_of(const Dump& dump, const Section& section) {
+  for (size_t i = 0; i < dump.kernels.size(); ++i)
+    if (section.stage == "resources" && dump.kernels[i].kernel.name == section.kernel) return i;
+  return std::nullopt;
 }
 
 nlohmann::ordered_json sections_json(const Options& options, const Dump& dump) {
@@ -101,20 +106,41 @@ nlohmann::ordered_json sections_json(const Options& options, const Dump& dump) {
                                {"schedule", dump.source.schedule}, {"schedule_origin", dump.source.origin},
                                {"compile_us", dump.compile_us},    {"stage", section.stage},
                                {"kernel", section.kernel},         {"text", section.text}};
-    if (const CompiledKernel* kernel = kernel_of(dump, section)) {
-      row["resources"] = resources_json(kernel->code);
-      row["predictions"] = prediction_json(*kernel, dump.source.m);
+    if (const auto i = kernel_of(dump, section)) {
+      row["resources"] = resources_json(dump.kernels[*i].code);
+      row["predictions"] = prediction_json(dump.kernels[*i], dump.source.m);
+      row["counted"] = dump.counted.empty() ? nlohmann::ordered_json() : counted_json(dump.counted[*i], dump.source.m);
     }
     rows.push_back(std::move(row));
   }
   return rows;
 }
 
+/// Code of a GPU is compared on the emulator, on machines with that GPU as well.
+Result<Device> choose_device(const Options& options) {
+  const Target& target = *TRY(find_target(options.request.target));
+  if (options.device == "auto" && target.facts().is_gpu) return Device::emulated;
+  return report::choose_device(options.device, options.request.target);
+}
+
+/// Every stage that was asked for is there: a CPU's code has no LLVM IR, and a file no problem.
+Result<void> check_stages(const Options& options, const Dump& dump) {
+  std::vector<std::string> there;
+  for (const Section& section : dump.sections)
+    if (std::find(there.begin(), there.end(), section.stage) == there.end()) there.push_back(section.stage);
+  for (const std::string& stage : options.stages)
+    if (stage != "all" && std::find(there.begin(), there.end(), stage) == there.end())
+      return invalid(fmt::format("--stage {} is none of what {} on {} has: {}", stage,
+                                 options.request.file.empty() ? "a problem" : options.request.file,
+                                 dump.source.target->facts().name, fmt::join(there, ", ")));
+  return {};
+}
+
 /// The checks that were asked for, each with its name.
 Result<std::vector<std::pair<const char*, CheckResult>>> run_checks(const Options& options, const Dump& dump) {
   std::vector<std::pair<const char*, CheckResult>> checks;
   const uint64_t seed = options.request.seed;
-  const Device device = TRY(report::choose_device(options.device, options.request.target));
+  const Device device = TRY(choose_device(options));
   if (options.run) checks.emplace_back("run", TRY(run_and_compare(dump, device, seed)));
   if (options.bisect) checks.emplace_back("bisect", TRY(find_first_wrong_stage(dump.source, device, seed)));
   return checks;
@@ -127,7 +153,9 @@ Result<int> dump_and_check(const Options& options) {
     return report::exit_ok;
   }
   Source source = TRY(load_source(options.request));
-  const Dump dumped = TRY(dump(std::move(source)));
+  const Counting counting = is_wanted(options, "resources") ? Counting::first_task : Counting::none;
+  const Dump dumped = TRY(dump(std::move(source), counting, options.request.seed));
+  TRY(check_stages(options, dumped));
   if (!options.json) print_text(options, dumped);
   const auto checks = TRY(run_checks(options, dumped));
   nlohmann::ordered_json rows = options.json ? sections_json(options, dumped) : nlohmann::ordered_json();

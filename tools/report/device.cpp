@@ -25,9 +25,11 @@ Result<Device> choose_device(std::string_view asked, std::string_view target) {
     return device == "hip" ? Device::hip : device == "emulated" ? Device::emulated : Device::native;
   }
   if (asked == "hip") {
-    const Target* asked_target = TRY(find_target(target));
-    TRY(find_gpu(asked_target->facts(), 0));
-    return Device::hip;
+    const TargetFacts& facts = TRY(find_target(target))->facts();
+    const auto gpu = find_gpu(facts, 0);
+    if (gpu) return Device::hip;
+    const std::string hint = facts.is_gpu ? "; --device emulated runs code for " + facts.name + " on any CPU" : "";
+    return Error{gpu.error().kind, gpu.error().message + hint};
   }
   return invalid(fmt::format("--device {} is unknown; known: auto, native, emulated, hip", asked));
 }

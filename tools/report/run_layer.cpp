@@ -126,7 +126,10 @@ Result<std::vector<Row>> run_layer(const Row& description, const Weights& weight
   Row row = description;
   row.problem = print_problem(run.problem);
   const auto linear = Linear::create(row.problem, weights, run.options);
-  if (!linear && linear.error().kind != ErrorKind::unsupported) return linear.error();
+  const auto is_row = [&](const Error& e) {
+    return e.kind == ErrorKind::unsupported && run.refusal == Refusal::is_a_row;
+  };
+  if (!linear && !is_row(linear.error())) return linear.error();
   if (!linear) return std::vector<Row>{refused_row(std::move(row), run.options.device, linear.error())};
   Problem problem = TRY(parse_problem(linear->info().problem));
   row.threads = TRY(thread_count(run.options.threads));
@@ -135,7 +138,9 @@ Result<std::vector<Row>> run_layer(const Row& description, const Weights& weight
     problem.m = m;
     row.m = m;
     row.problem = print_problem(problem);
-    rows.push_back(TRY(run_rows(row, *linear, weights, run)));
+    auto done = run_rows(row, *linear, weights, run);
+    if (!done && !is_row(done.error())) return done.error();
+    rows.push_back(done ? std::move(*done) : refused_row(row, run.options.device, done.error()));
   }
   return rows;
 }

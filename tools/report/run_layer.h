@@ -31,14 +31,18 @@ void fill_time(Row& row, const Linear& linear, double seconds);
 Result<void> fill_check(Row& row, const Linear& linear, const Weights& weights, const CallInputs& inputs,
                         const Threads& threads);
 
+/// What becomes of a layer that the target refuses.
+enum class Refusal : uint8_t { is_a_row, is_an_error };
+
 struct LayerRun {
   Problem problem;  // m is ignored
   std::vector<int64_t> m;
   LinearOptions options;
   const Matrix* activations = nullptr;  // null: seeded normals
+  Refusal refusal = Refusal::is_a_row;
 };
-/// One row per m, each a copy of `description`: compiles, times warm calls (their median), compares. A layer that the target
-/// refuses gives one row that says so; wrong weights (`invalid`) and a lack of memory (`resource`) are errors.
+/// One row per m, each a copy of `description`: compiles, times warm calls (their median), compares. A layer, or an m of
+/// it, that the target refuses gives a row that says so, or an error; wrong weights (`invalid`) and a lack of memory (`resource`) are errors.
 Result<std::vector<Row>> run_layer(const Row& description, const Weights& weights, const LayerRun& run);
 
 }  // namespace tilejit::report

@@ -8,6 +8,7 @@
 
 #include "bench/measure/machine.h"
 #include "bench/measure/roofs.h"
+#include "runtime/hip.h"
 #include "targets/targets.h"
 #include "tools/report/device.h"
 #include "tools/report/run_layer.h"
@@ -27,26 +28,66 @@ std::vector<std::string> features() {
   return names;
 }
 
+/// What HIP reports, or why nothing.
+Result<std::vector<hip::Gpu>> find_gpus() {
+  const hip::Library* library = TRY(hip::Library::find());
+  return library->gpus();
+}
+
+std::string gpus_text() {
+  const auto gpus = find_gpus();
+  if (!gpus) return "none: " + gpus.error().message;
+  std::vector<std::string> names;
+  for (const hip::Gpu& gpu : *gpus)
+    names.push_back(fmt::format("{}: {}, {}{}", gpu.index, gpu.name, gpu.arch,
+                                find_target(gpu.arch) ? "" : ", which no target is made for"));
+  return fmt::format("{}", fmt::join(names, "; "));
+}
+
+Json gpus_json() {
+  Json rows = Json::array();
+  if (const auto gpus = find_gpus())
+    for (const hip::Gpu& gpu : *gpus)
+      rows.push_back(
+          {{"index", gpu.index}, {"name", gpu.name}, {"arch", gpu.arch}, {"supported", find_target(gpu.arch).ok()}});
+  return rows;
+}
+
+/// The machine's own CPU, and a GPU's row: what runs there.
+struct Machine {
+  std::string target;
+  Device device;
+};
+std::vector<Machine> machines() {
+  std::vector<Machine> all{{"host", Device::native}};
+  if (const auto gpus = find_gpus())
+    for (const hip::Gpu& gpu : *gpus)
+      if (find_target(gpu.arch) && all.back().target != gpu.arch) all.push_back({gpu.arch, Device::hip});
+  return all;
+}
+
 std::string schemes_text() {
   report::Table table;
-  table.add_column("scheme", report::Align::left);
-  table.add_column("on this machine", report::Align::left);
-  for (const Scheme scheme : all_schemes) {
-    const auto supported = report::supports(scheme, "host", Device::native);
-    table.add_row(
-        {std::string(to_string(scheme)), supported ? "supported" : "unsupported: " + supported.error().message});
-  }
+  for (const char* title : {"scheme", "target", "on this machine"}) table.add_column(title, report::Align::left);
+  for (const Machine& machine : machines())
+    for (const Scheme scheme : all_schemes) {
+      const auto supported = report::supports(scheme, machine.target, machine.device);
+      table.add_row({std::string(to_string(scheme)), machine.target,
+                     supported ? "supported" : "unsupported: " + supported.error().message});
+    }
   return table.text();
 }
 
 Json schemes_json() {
   Json rows = Json::array();
-  for (const Scheme scheme : all_schemes) {
-    const auto supported = report::supports(scheme, "host", Device::native);
-    rows.push_back({{"scheme", to_string(scheme)},
-                    {"supported", supported.ok()},
-                    {"reason", supported ? Json() : Json(supported.error().message)}});
-  }
+  for (const Machine& machine : machines())
+    for (const Scheme scheme : all_schemes) {
+      const auto supported = report::supports(scheme, machine.target, machine.device);
+      rows.push_back({{"scheme", to_string(scheme)},
+                      {"target", machine.target},
+                      {"supported", supported.ok()},
+                      {"reason", supported ? Json() : Json(supported.error().message)}});
+    }
   return rows;
 }
 
@@ -86,6 +127,7 @@ std::string machine_json(const measure::Machine& machine) {
                     {"threads", machine.threads},
                     {"clock_ghz", machine.clock_ghz},
                     {"huge_pages", machine.huge_pages},
+                    {"gpus", gpus_json()},
                     {"targets", target_names()},
                     {"devices", targets_json()},
                     {"schemes", schemes_json()}};
@@ -103,6 +145,7 @@ void print_machine(const measure::Machine& machine) {
              machine.l3_bytes >> 20);
   fmt::print("threads   {} at {:.2f} GHz\n", machine.threads, machine.clock_ghz);
   fmt::print("memory    huge pages: {}\n", machine.huge_pages);
+  fmt::print("GPU       {}\n", gpus_text());
   fmt::print("\n{}\n{}", targets_text(), schemes_text());
 }
 

@@ -27,6 +27,7 @@ Result<int> linear(const LinearArguments& arguments) {
   run.options.device = TRY(report::choose_device(arguments.device, arguments.target));
   TRY(can_implement(arguments.problem, arguments.target, run.options.device));
   run.m = rows_of(arguments, run.problem);
+  run.refusal = report::Refusal::is_an_error;
   run.options.target = arguments.target;
   run.options.schedule = arguments.schedule;
   run.options.threads.max_threads = arguments.threads;

@@ -8,7 +8,8 @@ namespace tilejit::command {
 namespace {
 
 constexpr const char* tool = "tilejit";
-constexpr const char* devices = "What executes the code: native, emulated, or auto (native where this CPU can)";
+constexpr const char* devices =
+    "What executes the code: native, hip (a GPU), emulated, or auto (native or hip where this machine can)";
 
 CLI::Range rows_range() { return CLI::Range(int64_t{1}, int64_t{1} << 30); }
 CLI::Range threads_range() { return CLI::Range(1, 1024); }
@@ -21,7 +22,7 @@ CLI::App* declare_run(CLI::App& app, RunOptions& options) {
       ->required();
   run->add_option("--layer", options.layer, "Only layers whose name this regular expression matches");
   run->add_option("--m", options.m, "Rows of activations: 1,16,256")->delimiter(',')->check(rows_range());
-  run->add_option("--target", options.target, "host, ref or a CPU row");
+  run->add_option("--target", options.target, "host, ref, or a row of a CPU or GPU (tilejit info)");
   run->add_option("--device", options.device, devices);
   run->add_option("--threads", options.threads, "Default: OpenMP's")->check(threads_range());
   run->add_option("--activations", options.activations,
@@ -35,7 +36,7 @@ CLI::App* declare_linear(CLI::App& app, LinearArguments& arguments) {
   linear->add_option("problem", arguments.problem, "\"w4a16 n=4096 k=4096 a=bf16 g=128\"")->required();
   linear->add_option("--schedule", arguments.schedule, "A schedule line; default: the target's choice");
   linear->add_option("--m", arguments.m, "Rows of activations: 1,16,256")->delimiter(',')->check(rows_range());
-  linear->add_option("--target", arguments.target, "host, ref or a CPU row");
+  linear->add_option("--target", arguments.target, "host, ref, or a row of a CPU or GPU (tilejit info)");
   linear->add_option("--device", arguments.device, devices);
   linear->add_option("--threads", arguments.threads, "Default: OpenMP's")->check(threads_range());
   linear->add_flag("--json", arguments.json, "One array of objects instead of a table");

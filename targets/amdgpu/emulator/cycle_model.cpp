@@ -12,9 +12,7 @@
 namespace tilejit::amdgpu::emulator {
 namespace {
 
-int clocks_for(int64_t bytes, double per_clock) {
-  return std::max(1, static_cast<int>(std::ceil(static_cast<double>(bytes) / per_clock)));
-}
+int clocks_for(double bytes, double per_clock) { return std::max(1, static_cast<int>(std::ceil(bytes / per_clock))); }
 
 }  // namespace
 
@@ -49,10 +47,10 @@ Step quarter_step(const CycleModel& model) {
 
 Step matrix_step(int clocks) { return {.port = Port::matrix, .clocks = clocks, .latency = clocks}; }
 
-Step lds_step(const CycleModel& model, int64_t bytes, int64_t passes) {
+Step lds_step(const CycleModel& model, int64_t bytes, double lost) {
   return {.port = Port::lds,
           .clocks = model.wave_gap,
-          .transfer = clocks_for(bytes * passes, model.lds_bytes),
+          .transfer = clocks_for(static_cast<double>(bytes) + lost, model.lds_bytes),
           .latency = model.lds_latency,
           .counter = Outstanding::lds};
 }
@@ -60,7 +58,7 @@ Step lds_step(const CycleModel& model, int64_t bytes, int64_t passes) {
 Step load_step(const CycleModel& model, int64_t bytes) {
   return {.port = Port::memory,
           .clocks = model.wave_gap,
-          .transfer = clocks_for(bytes, model.memory_bytes),
+          .transfer = clocks_for(static_cast<double>(bytes), model.memory_bytes),
           .latency = model.memory_latency,
           .counter = Outstanding::loads};
 }
@@ -68,7 +66,7 @@ Step load_step(const CycleModel& model, int64_t bytes) {
 Step store_step(const CycleModel& model, int64_t bytes) {
   return {.port = Port::memory,
           .clocks = model.wave_gap,
-          .transfer = clocks_for(bytes, model.memory_bytes),
+          .transfer = clocks_for(static_cast<double>(bytes), model.memory_bytes),
           .latency = model.memory_latency,
           .counter = Outstanding::stores};
 }

@@ -53,8 +53,8 @@ CycleModel cycle_model(const GpuRow& row);
 Step valu_step(const CycleModel& model);
 Step quarter_step(const CycleModel& model);
 Step matrix_step(int clocks);
-/// Of all lanes together; `passes` of LDS: 1, more with bank conflicts.
-Step lds_step(const CycleModel& model, int64_t bytes, int64_t passes = 1);
+/// Bytes of all lanes together; `lost`: those that banks could have moved in the clocks of conflicts.
+Step lds_step(const CycleModel& model, int64_t bytes, double lost = 0);
 Step load_step(const CycleModel& model, int64_t bytes);
 Step store_step(const CycleModel& model, int64_t bytes);
 Step scalar_step(const CycleModel& model);

@@ -30,13 +30,36 @@ std::string describe(const Report& r) {
   return fmt::format("{:#x}: {}: {}: {} (wave {})", r.address, r.instruction, to_string(r.kind), r.message, r.wave);
 }
 
+namespace {
+
+constexpr std::array count_fields = {&Counts::valu,
+                                     &Counts::matrix,
+                                     &Counts::salu,
+                                     &Counts::smem,
+                                     &Counts::vmem_load,
+                                     &Counts::vmem_store,
+                                     &Counts::lds,
+                                     &Counts::branch,
+                                     &Counts::wait,
+                                     &Counts::barrier,
+                                     &Counts::other,
+                                     &Counts::global_bytes_read,
+                                     &Counts::global_bytes_written,
+                                     &Counts::scalar_bytes_read,
+                                     &Counts::lds_bytes_read,
+                                     &Counts::lds_bytes_written,
+                                     &Counts::lds_conflicts,
+                                     &Counts::redundant_waits};
+
+}  // namespace
+
 Counts& Counts::operator+=(const Counts& o) {
-  for (uint64_t Counts::*field :
-       {&Counts::valu, &Counts::matrix, &Counts::salu, &Counts::smem, &Counts::vmem_load, &Counts::vmem_store,
-        &Counts::lds, &Counts::branch, &Counts::wait, &Counts::barrier, &Counts::other, &Counts::global_bytes_read,
-        &Counts::global_bytes_written, &Counts::scalar_bytes_read, &Counts::lds_bytes_read, &Counts::lds_bytes_written,
-        &Counts::lds_conflicts, &Counts::redundant_waits})
-    this->*field += o.*field;
+  for (uint64_t Counts::*field : count_fields) this->*field += o.*field;
+  return *this;
+}
+
+Counts& Counts::operator-=(const Counts& o) {
+  for (uint64_t Counts::*field : count_fields) this->*field -= o.*field;
   return *this;
 }
 
@@ -77,7 +100,7 @@ Result<Outcome> Emulator::run_workgroup(const Launch& launch) const {
   Machine machine = TRY(make_machine(*program_, launch));
   start(machine);
   TRY(run(machine));
-  return Outcome{machine.counts, std::move(machine.reports)};
+  return Outcome{machine.counts, std::move(machine.trace), std::move(machine.reports)};
 }
 
 }  // namespace tilejit::amdgpu::emulator

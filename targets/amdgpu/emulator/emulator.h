@@ -34,6 +34,8 @@ struct Program;
 struct Wave;
 /// Called after each instruction of each wave; its place is wave.pc.
 using Observer = std::function<void(const Wave& wave, const Instr& instr)>;
+/// What is kept of a run: sums over everything, or also what each instruction did and which way the first wave went.
+enum class Detail : uint8_t { sums, trace };
 
 struct Launch {
   std::array<uint32_t, 3> workgroup = {0, 0, 0};   // which one runs
@@ -45,6 +47,7 @@ struct Launch {
   uint64_t seed = 0;                        // the order in which waves take turns
   uint64_t most_instructions = 1ULL << 32;  // that all waves may execute
   const Observer* observer = nullptr;
+  Detail detail = Detail::sums;
 };
 
 enum class ReportKind : uint8_t {
@@ -81,10 +84,18 @@ struct Counts {
     return valu + matrix + salu + smem + vmem_load + vmem_store + lds + branch + wait + barrier + other;
   }
   Counts& operator+=(const Counts& o);
+  Counts& operator-=(const Counts& o);
+};
+
+/// Kept by Detail::trace; instructions are indices of Program::instrs.
+struct Trace {
+  std::vector<Counts> of_instruction;  // summed over the waves; total() is how often it was executed
+  std::vector<int32_t> path;           // what wave 0 executed, in order
 };
 
 struct Outcome {
   Counts counts;
+  Trace trace;
   std::vector<Report> reports;  // one for each kind at an instruction, at most 32
 };
 

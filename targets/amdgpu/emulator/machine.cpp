@@ -65,6 +65,16 @@ uint64_t& count_of(Counts& c, Class kind) {
   return c.other;
 }
 
+/// Runs an instruction and books what it counts on it.
+void run_traced(Machine& m, Wave& w, const Instr& i) {
+  Counts& own = m.trace.of_instruction[static_cast<size_t>(w.pc)];
+  if (&w == m.waves.data()) m.trace.path.push_back(w.pc);
+  own -= m.counts;
+  ++count_of(m.counts, i.kind);
+  i.run(w, i);
+  own += m.counts;
+}
+
 /// Until the wave waits or ends, or others have their turn; how many instructions that were.
 uint64_t run_turn(Machine& m, Wave& w) {
   const auto& instrs = m.program->instrs;
@@ -76,6 +86,10 @@ uint64_t run_turn(Machine& m, Wave& w) {
     w.check(i);
     if (std::string early = hazards.issue(m.program->issues[static_cast<size_t>(w.pc)]); !early.empty())
       m.report(w, ReportKind::wait_states, std::move(early));
+    if (m.launch->detail == Detail::trace) {
+      run_traced(m, w, i);
+      continue;
+    }
     ++count_of(m.counts, i.kind);
     i.run(w, i);
     if (m.launch->observer != nullptr) (*m.launch->observer)(w, i);
@@ -125,6 +139,7 @@ Result<void> run(Machine& m) {
   std::vector<size_t> order(m.waves.size());
   std::iota(order.begin(), order.end(), size_t{0});
   uint64_t executed = 0;
+  if (m.launch->detail == Detail::trace) m.trace.of_instruction.resize(m.program->instrs.size());
   for (;;) {
     start_turn_order(order, random, m.launch->seed);
     uint64_t now = 0;

@@ -31,6 +31,7 @@ struct Machine {
   std::vector<Wave> waves;
   std::vector<HazardTracker> hazards;  // of each wave
   Counts counts;
+  Trace trace;  // filled when the launch asks for it
   std::vector<Report> reports;
 
   void report(const Wave& wave, ReportKind kind, std::string message);
