@@ -107,6 +107,9 @@ Result<void> select_arithmetic(Selection& s, const ir::Instr& instr);
 Result<void> select_convert(Selection& s, const ir::Instr& instr);
 Result<void> select_unpack(Selection& s, const ir::Instr& instr);
 Result<void> select_reduce(Selection& s, const ir::Instr& instr);
+/// Operands of matrix steps: bf16, f16 or i8 of which a register holds several of a column.
+Result<void> select_unpack_words(Selection& s, const ir::Instr& instr);
+Result<void> select_mma(Selection& s, const ir::Instr& instr);
 Result<void> select_dot_i8(Selection& s, const ir::Instr& instr);
 Result<void> select_load(Selection& s, const ir::Instr& instr);
 Result<void> select_store(Selection& s, const ir::Instr& instr);
