@@ -372,6 +372,13 @@ void mark_constant(Selection& s, llvm::Instruction* load, ir::BufferId buffer) {
     load->setMetadata(llvm::LLVMContext::MD_invariant_load, llvm::MDNode::get(s.module.getContext(), {}));
 }
 
+bool are_same(const llvm::Value* x, const llvm::Value* y) {
+  if (x == y) return true;
+  const auto* first = x == nullptr ? nullptr : llvm::dyn_cast<llvm::Instruction>(x);
+  const auto* second = y == nullptr ? nullptr : llvm::dyn_cast<llvm::Instruction>(y);
+  return first != nullptr && second != nullptr && first->isIdenticalTo(second);
+}
+
 /// LDS has no bounds-checked stores: lanes without a part skip them.
 void store_to_lds(Selection& s, Access& access, const Layout& layout, const std::vector<llvm::Value*>& registers) {
   llvm::Value* open = nullptr;  // the condition of the block that is being written
@@ -383,9 +390,15 @@ void store_to_lds(Selection& s, Access& access, const Layout& layout, const std:
     open = nullptr;
   };
   std::vector<llvm::Value*> addresses;
-  for (int r = 0; r < layout.registers(); ++r) addresses.push_back(access.address(r));
+  std::vector<llvm::Value*> conditions;  // all made before the first block opens, so that each is known in all of them
   for (int r = 0; r < layout.registers(); ++r) {
+    addresses.push_back(access.address(r));
     llvm::Value* condition = access.lane_condition(layout.register_part(r), true);
+    if (!conditions.empty() && are_same(conditions.back(), condition)) condition = conditions.back();
+    conditions.push_back(condition);
+  }
+  for (int r = 0; r < layout.registers(); ++r) {
+    llvm::Value* condition = conditions[static_cast<size_t>(r)];
     if (condition != open) close();
     if (condition != open) {
       llvm::BasicBlock* then = llvm::BasicBlock::Create(s.module.getContext(), "", s.function);

@@ -112,13 +112,14 @@ void expect_operands_meet(const MatrixForm& form, const MatrixOp& op, const Matr
       EXPECT_EQ(x.lane_part(lane).depth + e, b.row);
       EXPECT_EQ(x.lane_part(lane).row, b.column);
     }
+  }
+  for (int lane = 0; lane < emulator::lanes_of(op); ++lane)
     for (int e = 0; e < sums_of(form); ++e) {
       const emulator::Place c = emulator::place(op, Matrix::c, lane, e);
       EXPECT_EQ(sum.lane_part(lane).row, c.column);
       EXPECT_EQ(first + e + sum.lane_part(lane).col, channel_of_row[c.row]);
       EXPECT_EQ(sum.register_of({0, first + e, 0}), sum.register_of({0, first, 0}) + e);
     }
-  }
 }
 
 TEST(AmdgpuLayout, MatrixOperandsLieAsTheInstructionsTakeThem) {
@@ -149,7 +150,9 @@ TEST(AmdgpuLayout, NumericsOfAnotherFamilyHaveNoInstruction) {
     EXPECT_EQ(find_matrix_form(Family::rdna2, form.numerics, form.k), nullptr);
     if (form.type == Type::i8) continue;
     for (const Family other : {Family::cdna2, Family::cdna3, Family::cdna4, Family::rdna3, Family::rdna4})
-      if (other != form.family) EXPECT_EQ(find_matrix_form(other, form.numerics, form.k), nullptr);
+      if (other != form.family) {
+        EXPECT_EQ(find_matrix_form(other, form.numerics, form.k), nullptr);
+      }
   }
 }
 
