@@ -40,6 +40,7 @@ class Selector {
   Result<void> run() {
     s_.layouts = TRY(infer(kernel_, s_.row));
     TRY(find_waves());
+    for (const ir::Instr& instr : kernel_.body) s_.has_matrix_steps |= instr.op == ir::Op::mma;
     open_function();
     TRY(place_own_buffers());
     prepare_sums(s_);
@@ -88,6 +89,8 @@ class Selector {
     f.addFnAttr("denormal-fp-math", "ieee,ieee");
     f.addFnAttr("denormal-fp-math-f32", "ieee,ieee");
     f.addFnAttr("uniform-work-group-size", "true");
+    // Sums in accumulation registers would be moved to others each time that they are scaled.
+    if (s_.has_matrix_steps && is_cdna(s_.row.family)) f.addFnAttr("amdgpu-agpr-alloc", "0");
     for (const char* hidden : {"amdgpu-no-dispatch-ptr", "amdgpu-no-queue-ptr", "amdgpu-no-implicitarg-ptr",
                                "amdgpu-no-dispatch-id", "amdgpu-no-hostcall-ptr", "amdgpu-no-heap-ptr",
                                "amdgpu-no-default-queue", "amdgpu-no-completion-action", "amdgpu-no-multigrid-sync-arg",
@@ -167,6 +170,7 @@ class Selector {
   Result<void> body(size_t first, size_t last) {
     for (size_t i = first; i < last; ++i) {
       if (kernel_.body[i].op != ir::Op::for_loop) {
+        if (i > first) keep_loads_early(kernel_.body[i - 1], kernel_.body[i]);
         TRY(visit(kernel_.body[i]));
         continue;
       }
@@ -176,6 +180,18 @@ class Selector {
       i = static_cast<size_t>(partner_[i]);
     }
     return {};
+  }
+
+  bool is_from_memory(const ir::Instr& instr) const {
+    return instr.op == ir::Op::load && kernel_.buffer(instr.buffer).is_parameter();
+  }
+
+  /// Loads that stand before matrix steps are for later ones: the scheduler must not move them to where they are used.
+  void keep_loads_early(const ir::Instr& last, const ir::Instr& next) {
+    constexpr int all_but_memory =
+        0x7ff & ~0x071;  // no loads or stores of memory, nor what stands for all instructions
+    if (!s_.has_matrix_steps || !is_from_memory(last) || is_from_memory(next)) return;
+    s_.b.CreateIntrinsic(llvm::Intrinsic::amdgcn_sched_barrier, {}, {s_.i32(all_but_memory)});
   }
 
   Result<void> visit(const ir::Instr& instr) {
@@ -310,6 +326,7 @@ class Selector {
     b.SetInsertPoint(head);
     llvm::PHINode* number = b.CreatePHI(b.getInt32Ty(), 2, kernel_.value(instr.dst).name);
     number->addIncoming(lo, before);
+    s_.is_serial[static_cast<size_t>(instr.dst)] = true;
     s_.indices[static_cast<size_t>(instr.dst)] = number;
     const auto phis = open_phis(written, at_entry, before);
     TRY(inner(i));

@@ -99,6 +99,37 @@ class Access {
     return {resource, bytes};
   }
 
+  /// Loads of a kernel with matrix steps: what a serial loop moves on is a scalar offset, so that a lane's address is one register
+  /// and nothing is added to it in the loop.
+  bool can_follow_loops() const {
+    if (is_own() || has_run_time_strides() || !s_.has_matrix_steps || is_padded()) return false;
+    const ir::Interval range = s_.ranges.of(loop_bytes());
+    return range.lo >= 0 && range.hi < all_in_range / 2 && layout_.copy_mask() + 1 != 1U << layout_.lanes().size();
+  }
+
+  struct Followed {
+    llvm::Value* resource;
+    llvm::Value* lanes;  // i32
+    llvm::Value* loop;   // i32, the same for all lanes
+  };
+
+  Followed followed(int reg) {
+    constexpr int64_t most_immediate = 4096;
+    const Coord part = layout_.register_part(reg);
+    const ir::Affine in_loops = loop_bytes();
+    ir::Affine rest = all_bytes() + in_loops * -1;
+    llvm::Value* base = place_.base;
+    if (rest != ir::Affine(0)) base = b_.CreateGEP(b_.getInt8Ty(), base, s_.evaluate64(rest));
+    llvm::Value* resource =
+        b_.CreateIntrinsic(llvm::Intrinsic::amdgcn_make_buffer_rsrc, {b_.getPtrTy(8), b_.getPtrTy(1)},
+                           {base, b_.getInt16(0), s_.i64(all_in_range), b_.getInt32(resource_flags(s_.row.family))});
+    const int64_t constant = constant_bytes(part);
+    llvm::Value* lanes = lane_bytes(part);
+    llvm::Value* immediate = s_.i32(constant % most_immediate);
+    lanes = lanes == nullptr ? immediate : b_.CreateAdd(lanes, immediate, "", true, true);
+    return {resource, lanes, s_.evaluate(in_loops + ir::Affine(constant / most_immediate * most_immediate))};
+  }
+
   /// Which lanes have an element of this register that they alone are to store; null: all.
   llvm::Value* lane_condition(Coord part, bool stores) {
     llvm::Value* condition = nullptr;
@@ -302,14 +333,28 @@ class Access {
     return 0;
   }
 
-  /// The buffer's first element that the slices name, the same for all lanes and registers.
-  llvm::Value* origin() {
-    if (origin_ != nullptr) return origin_;
+  /// From the buffer's begin to its first element that the slices name, along dimensions of constant strides.
+  ir::Affine all_bytes() const {
     ir::Affine bits;
     for (size_t d = 0; d < instr_.slices.size(); ++d)
       if (bit_stride_[d] != 0) bits = bits + instr_.slices[d].start * bit_stride_[d];
     ir::Affine bytes(bits.constant() / 8);
     for (const ir::Term& term : bits) bytes.add(term.var, term.coef / 8);
+    return bytes;
+  }
+
+  /// What of it serial loops move on.
+  ir::Affine loop_bytes() const {
+    ir::Affine moved;
+    for (const ir::Term& term : all_bytes())
+      if (s_.is_serial[static_cast<size_t>(term.var)]) moved.add(term.var, term.coef);
+    return moved;
+  }
+
+  /// The buffer's first element that the slices name, the same for all lanes and registers.
+  llvm::Value* origin() {
+    if (origin_ != nullptr) return origin_;
+    const ir::Affine bytes = all_bytes();
     origin_ = place_.base;
     for (size_t d = 0; d < byte_stride_.size(); ++d)
       if (byte_stride_[d] != nullptr && instr_.slices[d].start != ir::Affine(0))
@@ -424,13 +469,6 @@ llvm::Type* buffer_type(Selection& s, llvm::Type* type) {
   return llvm::FixedVectorType::get(s.b.getInt32Ty(), bits / 32);
 }
 
-llvm::Value* joined(Selection& s, llvm::Value* const* cells, int count) {
-  if (count == 1) return cells[0];
-  llvm::Value* all = llvm::PoisonValue::get(piece_type(cells[0]->getType(), count));
-  for (int i = 0; i < count; ++i) all = s.b.CreateInsertElement(all, cells[i], static_cast<uint64_t>(i));
-  return all;
-}
-
 bool is_exchanged(const Selection& s, ir::BufferId buffer) {
   const BufferPlace& place = s.buffers[static_cast<size_t>(buffer)];
   return place.is_stored && place.is_loaded;
@@ -444,11 +482,17 @@ Result<void> select_load(Selection& s, const ir::Instr& instr) {
   TRY(access.plan());
   llvm::Type* cell = s.cell_type(s.type(instr.dst));
   const bool is_whole = access.is_whole(false);
+  const bool follows_loops = access.can_follow_loops();
   std::vector<llvm::Value*> registers;
   for (const Access::Piece& piece : access.pieces()) {
     llvm::Type* type = piece_type(cell, piece.count);
     llvm::Value* value = nullptr;
-    if (is_whole) {
+    if (is_whole && follows_loops) {
+      const Access::Followed at = access.followed(piece.first);
+      value = s.b.CreateIntrinsic(llvm::Intrinsic::amdgcn_raw_ptr_buffer_load, {buffer_type(s, type)},
+                                  {at.resource, at.lanes, at.loop, s.i32(0)});
+      value = s.b.CreateBitCast(value, type);
+    } else if (is_whole) {
       llvm::LoadInst* load = s.b.CreateAlignedLoad(type, access.address(piece.first), piece.alignment);
       mark_constant(s, load, instr.buffer);
       value = load;
@@ -479,7 +523,7 @@ Result<void> select_store(Selection& s, const ir::Instr& instr) {
     store_to_lds(s, access, layout, registers);
   } else {
     for (const Access::Piece& piece : access.pieces()) {
-      llvm::Value* value = joined(s, &registers[static_cast<size_t>(piece.first)], piece.count);
+      llvm::Value* value = s.joined({&registers[static_cast<size_t>(piece.first)], static_cast<size_t>(piece.count)});
       if (is_whole) {
         s.b.CreateAlignedStore(value, access.address(piece.first), piece.alignment);
         continue;

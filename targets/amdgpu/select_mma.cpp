@@ -66,11 +66,9 @@ class Step {
  private:
   /// The consecutive registers of a lane's k.
   llvm::Value* operand(ir::Value v, const Layout& layout, int first) {
-    llvm::Type* words = llvm::FixedVectorType::get(b_.getInt32Ty(), static_cast<unsigned>(words_));
-    llvm::Value* all = llvm::PoisonValue::get(words);
-    for (int i = 0; i < words_; ++i)
-      all = b_.CreateInsertElement(all, s_.read(v, layout.register_part(first + i)), static_cast<uint64_t>(i));
-    return b_.CreateBitCast(all, operand_type());
+    std::vector<llvm::Value*> cells;
+    for (int i = 0; i < words_; ++i) cells.push_back(s_.read(v, layout.register_part(first + i)));
+    return b_.CreateBitCast(s_.joined(cells), operand_type());
   }
 
   llvm::Type* operand_type() {
@@ -87,10 +85,7 @@ class Step {
 
   void multiply(llvm::Value* w, llvm::Value* x, int first) {
     const int count = sums_of(form_);
-    llvm::Type* type = llvm::FixedVectorType::get(sums_[0]->getType(), static_cast<unsigned>(count));
-    llvm::Value* sum = llvm::PoisonValue::get(type);
-    for (int i = 0; i < count; ++i)
-      sum = b_.CreateInsertElement(sum, sums_[static_cast<size_t>(first + i)], static_cast<uint64_t>(i));
+    llvm::Value* sum = s_.joined({&sums_[static_cast<size_t>(first)], static_cast<size_t>(count)});
     sum = call(w, x, sum);
     for (int i = 0; i < count; ++i)
       sums_[static_cast<size_t>(first + i)] = b_.CreateExtractElement(sum, static_cast<uint64_t>(i));

@@ -125,15 +125,25 @@ class WordUnpacker {
   // --- floats
 
   llvm::Value* floats(const std::vector<Field>& fields, llvm::Value* zero) {
+    const bool are_alike = fields.size() == 2 && (bits_ == 8 || fields[0].number % 2 == fields[1].number % 2);
+    if (type_ == Type::f16 && are_alike) return halves_in_place(fields, zero);
     llvm::Type* pair = llvm::FixedVectorType::get(b_.getFloatTy(), 2);
     llvm::Value* u = llvm::PoisonValue::get(pair);
-    for (size_t i = 0; i < fields.size(); ++i) u = b_.CreateInsertElement(u, number(fields[i]), i);
-    if (fields.size() == 1) u = b_.CreateInsertElement(u, llvm::ConstantFP::get(b_.getFloatTy(), 0.0), uint64_t{1});
-    if (zero != nullptr || instr_.imm != 0) {
-      llvm::Value* z = zero == nullptr ? llvm::ConstantFP::get(b_.getFloatTy(), static_cast<double>(instr_.imm))
-                                       : b_.CreateSIToFP(zero, b_.getFloatTy());
-      u = b_.CreateFSub(u, b_.CreateVectorSplat(2, fenced(z)));
+    llvm::Value* z = llvm::PoisonValue::get(pair);
+    for (size_t i = 0; i < 2; ++i) {
+      const Number n = number(fields[std::min(i, fields.size() - 1)]);
+      llvm::Value* base = llvm::ConstantFP::get(b_.getFloatTy(), n.base);
+      u = b_.CreateInsertElement(u, n.value, i);
+      z = b_.CreateInsertElement(z,
+                                 zero == nullptr
+                                     ? llvm::ConstantFP::get(b_.getFloatTy(), n.base + static_cast<double>(instr_.imm))
+                                 : n.base == 0 ? b_.CreateSIToFP(zero, b_.getFloatTy())
+                                               : b_.CreateFAdd(b_.CreateSIToFP(zero, b_.getFloatTy()), base),
+                                 i);
     }
+    // The fence keeps the two together: one instruction subtracts both.
+    u = b_.CreateFSub(u, z);
+    u = b_.CreateArithmeticFence(u, pair);
     llvm::Value* low = b_.CreateExtractElement(u, uint64_t{0});
     llvm::Value* high = b_.CreateExtractElement(u, uint64_t{1});
     if (type_ == Type::f16)  // every u - z is an integer that f16 holds
@@ -141,17 +151,54 @@ class WordUnpacker {
     return permuted(b_.CreateBitCast(high, b_.getInt32Ty()), b_.CreateBitCast(low, b_.getInt32Ty()), upper_halves);
   }
 
-  llvm::Value* fenced(llvm::Value* x) { return b_.CreateArithmeticFence(x, b_.getFloatTy()); }
+  /// A field plus `base`.
+  struct Number {
+    llvm::Value* value;
+    double base;
+  };
 
-  /// The machine converts any byte of a word; the fence keeps LLVM from extracting each nibble by itself.
-  llvm::Value* number(const Field& field) {
-    llvm::Value* spread = field.word;
-    if (bits_ == 4) {
-      spread = low_or_high(field.word, field.number);
-      spread = b_.CreateBitCast(fenced(b_.CreateBitCast(spread, b_.getFloatTy())), b_.getInt32Ty());
+  /// The machine converts any byte of a word. A nibble that lies at bit b of the mantissa of 2^(23-b) is a number already.
+  Number number(const Field& field) {
+    if (bits_ == 8) {
+      llvm::Value* byte = b_.CreateAnd(b_.CreateLShr(field.word, 8 * static_cast<uint64_t>(field.number)), 0xff);
+      return {b_.CreateUIToFP(byte, b_.getFloatTy()), 0};
     }
-    const int byte = bits_ == 4 ? field.number / 2 : field.number;
-    return b_.CreateUIToFP(b_.CreateAnd(b_.CreateLShr(spread, 8 * static_cast<uint64_t>(byte)), 0xff), b_.getFloatTy());
+    constexpr int mantissa = 23;
+    constexpr int most = 4;   // nibbles that end inside the mantissa
+    constexpr int down = 12;  // bits that bring the others there
+    const bool is_high = field.number > most;
+    const int bit = 4 * field.number - (is_high ? down : 0);
+    llvm::Value* word = is_high ? b_.CreateLShr(field.word, down) : field.word;
+    const uint32_t exponent = static_cast<uint32_t>(127 + mantissa - bit) << mantissa;
+    llvm::Value* bits = masked(word, 0xfU << bit, exponent);
+    return {b_.CreateBitCast(bits, b_.getFloatTy()), static_cast<double>(1 << (mantissa - bit))};
+  }
+
+  /// One instruction, but for constants: the machine takes one of CDNA's from a scalar register, two of RDNA's.
+  llvm::Value* masked(llvm::Value* word, uint32_t mask, uint32_t others) {
+    llvm::Value* constant = is_cdna(s_.row.family) ? s_.in_register(others, Selection::Register::vector)
+                                                   : static_cast<llvm::Value*>(b_.getInt32(others));
+    return b_.CreateOr(b_.CreateAnd(word, s_.in_register(mask, Selection::Register::scalar)), constant);
+  }
+
+  /// As `number` does, in the mantissas of two f16.
+  llvm::Value* halves_in_place(const std::vector<Field>& fields, llvm::Value* zero) {
+    constexpr int mantissa = 10;
+    const int bit = bits_ == 8 ? 0 : fields[0].number % 2 * 4;
+    const int in_byte = 8 / bits_;
+    llvm::Value* words = gathered({Byte{fields[0].word, fields[0].number / in_byte}, Byte{},
+                                   Byte{fields[1].word, fields[1].number / in_byte}, Byte{}});
+    const uint32_t exponent = (static_cast<uint32_t>(15 + mantissa - bit) << mantissa) * 0x00010001U;
+    words = bits_ == 8 ? b_.CreateOr(words, exponent) : masked(words, (0xfU << bit) * 0x00010001U, exponent);
+    llvm::Type* pair = llvm::FixedVectorType::get(b_.getHalfTy(), 2);
+    llvm::Value* u = b_.CreateBitCast(words, pair);
+    const double base = 1 << (mantissa - bit);
+    llvm::Value* z = llvm::ConstantFP::get(pair, base + static_cast<double>(instr_.imm));
+    if (zero != nullptr) {
+      llvm::Value* sum = b_.CreateAdd(zero, s_.i32(1 << (mantissa - bit)));
+      z = b_.CreateVectorSplat(2, b_.CreateFPTrunc(b_.CreateSIToFP(sum, b_.getFloatTy()), b_.getHalfTy()));
+    }
+    return b_.CreateBitCast(b_.CreateFSub(u, z), b_.getInt32Ty());
   }
 
   Selection& s_;
