@@ -172,8 +172,9 @@ Layout default_matrix_layout(const Problem& resolved, const MatrixStep& step) {
   return layout;
 }
 
-/// Few rows: one row of waves, each with as few channels as a matrix step has, so that many tasks read weights, and long stages,
-/// so that many loads are in flight. Many rows: two rows of waves, whose tiles fill the registers.
+/// Few rows: each wave has as few channels as a matrix step has, so that many tasks read weights, and long stages, so that many
+/// loads are in flight. Many rows: the waves have all rows of a task and few channels, since unpacked weights serve the steps of
+/// all rows of a tile; as many rows as registers and shared memory hold.
 std::vector<Loops> default_matrix_loops(const Problem& resolved, const Layout& layout, const TargetFacts& target) {
   const MatrixStep& step = *matrix_step_of(resolved, target);
   const int columns = layout.panel / step.cols;
@@ -192,9 +193,13 @@ std::vector<Loops> default_matrix_loops(const Problem& resolved, const Layout& l
   };
   add(step.rows, 1, 1, 1);
   add(2 * step.rows, 2, 1, 1);
-  add(4 * step.rows, 2, 2, 2);
-  for (const int row_tiles : {4, 3})  // shared memory may not hold two stages of 128 rows
-    if (ranges.back().m_hi != Loops::no_limit) add(Loops::no_limit, row_tiles, 4 / layout.streams, 2);
+  add(4 * step.rows, 4, 1, 1);
+  constexpr int wide = 64;
+  const bool is_wide = target.wave_lanes >= wide;
+  for (const int row_tiles :
+       {8, 7, 6, 5, 4, 3})  // of two stages, with sums of 8 x 2 tiles in the registers of 64 lanes
+    if (ranges.back().m_hi != Loops::no_limit && (is_wide || row_tiles <= 4))
+      add(Loops::no_limit, row_tiles, std::max(2 / layout.streams, 1), 1);
   ranges.back().m_hi = Loops::no_limit;
   return ranges;
 }

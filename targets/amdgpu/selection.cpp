@@ -67,11 +67,16 @@ llvm::Value* Selection::in_register(uint32_t constant, Register kind) {
   for (const Constant& known : constants)
     if (known.bits == constant && known.kind == kind) return known.value;
   const InEntry in_entry(b, *function);
-  llvm::FunctionType* type = llvm::FunctionType::get(b.getInt32Ty(), false);
-  const bool is_scalar = kind == Register::scalar;
-  const std::string text = fmt::format("{} $0, {:#x}", is_scalar ? "s_mov_b32" : "v_mov_b32", constant);
-  llvm::InlineAsm* code = llvm::InlineAsm::get(type, text, is_scalar ? "=s" : "=v", false);
-  constants.push_back({constant, kind, b.CreateCall(code)});
+  llvm::Value* value = nullptr;
+  if (kind ==
+      Register::scalar) {  // hidden from the optimizer; hazards of an SGPR written by inline assembly are not seen
+    value = b.CreateBitCast(b.getInt32(constant), b.getFloatTy());
+    value = b.CreateBitCast(b.CreateArithmeticFence(value, b.getFloatTy()), b.getInt32Ty());
+  } else {
+    llvm::FunctionType* type = llvm::FunctionType::get(b.getInt32Ty(), false);
+    value = b.CreateCall(llvm::InlineAsm::get(type, fmt::format("v_mov_b32 $0, {:#x}", constant), "=v", false));
+  }
+  constants.push_back({constant, kind, value});
   return constants.back().value;
 }
 
