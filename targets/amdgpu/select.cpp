@@ -194,6 +194,14 @@ class Selector {
     s_.b.CreateIntrinsic(llvm::Intrinsic::amdgcn_sched_barrier, {}, {s_.i32(all_but_memory)});
   }
 
+  /// Keeps matrix steps apart: RDNA has no registers for the operands of several, and other waves
+  /// to run meanwhile.
+  void make_operands_late() {
+    constexpr int scalar_and_memory = 0x074;
+    if (is_cdna(s_.row.family)) return;
+    s_.b.CreateIntrinsic(llvm::Intrinsic::amdgcn_sched_barrier, {}, {s_.i32(scalar_and_memory)});
+  }
+
   Result<void> visit(const ir::Instr& instr) {
     switch (instr.op) {
       case ir::Op::fill:
@@ -216,7 +224,10 @@ class Selector {
       case ir::Op::reduce_max:
       case ir::Op::reduce_add: return select_reduce(s_, instr);
       case ir::Op::dot_i8: return select_dot_i8(s_, instr);
-      case ir::Op::mma: return select_mma(s_, instr);
+      case ir::Op::mma:
+        TRY(select_mma(s_, instr));
+        make_operands_late();
+        return {};
       case ir::Op::dot_bf16: return refuse(s_, instr, "no GPU instruction rounds as vdpbf16ps does; dot=fma works");
       case ir::Op::load: return select_load(s_, instr);
       case ir::Op::store: return select_store(s_, instr);

@@ -30,6 +30,14 @@ constexpr const char* problems[] = {
     "w8a16 m=2 n=512 k=256 a=bf16 g=128 epilogue=swiglu",
     "w16a16 m=30 n=512 k=256 a=bf16",
     "w16a16 m=5 n=512 k=256 a=f16",
+    "w4a16 m=16 n=512 k=1024 a=bf16 g=128",
+    "w4a16 m=512 n=512 k=1024 a=bf16 g=128 s=bf16",
+    "w4a16 m=512 n=512 k=1024 a=f16 g=64 zp=float",
+    "w4a16 m=512 n=512 k=1024 a=bf16 g=32 zp=int epilogue=swiglu",
+    "w8a16 m=512 n=512 k=1024 a=bf16",
+    "w8a8 m=512 n=512 k=1024 a=bf16 epilogue=swiglu",
+    "w4a8 m=512 n=512 k=1024 a=f16 g=128 zp=float",
+    "w16a16 m=512 n=512 k=1024 a=bf16 epilogue=bias+silu+mul+residual",
 };
 
 ir::Program program_of(const char* line, const Target& target) {
