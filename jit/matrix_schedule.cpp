@@ -11,7 +11,7 @@ namespace tilejit {
 namespace {
 
 constexpr int load_bits = 128;     // of packed weights that a lane loads at once
-constexpr int forms_of_zero = 16;  // in which unpacking subtracts a stored zero point
+constexpr int forms_of_zero = 32;  // registers of those in which unpacking subtracts a stored zero point
 constexpr int wide_wave = 64;      // lanes that hold two columns of tiles of the sums beside eight rows of them
 constexpr int segment_k = 128;     // k segments of one group end at multiples of it
 

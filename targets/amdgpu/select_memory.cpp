@@ -103,8 +103,9 @@ class Access {
   /// and nothing is added to it in the loop.
   bool can_follow_loops() const {
     if (is_own() || has_run_time_strides() || !s_.has_matrix_steps || is_padded()) return false;
-    const ir::Interval range = s_.ranges.of(loop_bytes());
-    return range.lo >= 0 && range.hi < all_in_range / 2 && layout_.copy_mask() + 1 != 1U << layout_.lanes().size();
+    const ir::Interval range = s_.ranges.of(loop_bytes() + ir::Affine(all_bytes().constant()));
+    return range.lo >= 0 && all_bytes().constant() >= 0 && range.hi < all_in_range / 2 &&
+           layout_.copy_mask() + 1 != 1U << layout_.lanes().size();
   }
 
   struct Followed {
@@ -117,13 +118,14 @@ class Access {
     constexpr int64_t most_immediate = 4096;
     const Coord part = layout_.register_part(reg);
     const ir::Affine in_loops = loop_bytes();
-    ir::Affine rest = all_bytes() + in_loops * -1;
+    const int64_t first = all_bytes().constant();  // not in the base: one resource serves all accesses to a buffer
+    const ir::Affine rest = all_bytes() + in_loops * -1 + ir::Affine(-first);
     llvm::Value* base = place_.base;
     if (rest != ir::Affine(0)) base = b_.CreateGEP(b_.getInt8Ty(), base, s_.evaluate64(rest));
     llvm::Value* resource =
         b_.CreateIntrinsic(llvm::Intrinsic::amdgcn_make_buffer_rsrc, {b_.getPtrTy(8), b_.getPtrTy(1)},
                            {base, b_.getInt16(0), s_.i64(all_in_range), b_.getInt32(resource_flags(s_.row.family))});
-    const int64_t constant = constant_bytes(part);
+    const int64_t constant = first + constant_bytes(part);
     llvm::Value* lanes = lane_bytes(part);
     llvm::Value* immediate = s_.i32(constant % most_immediate);
     lanes = lanes == nullptr ? immediate : b_.CreateAdd(lanes, immediate, "", true, true);
