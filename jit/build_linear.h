@@ -41,7 +41,7 @@ ir::Program build_linear(const Problem& resolved, const Schedule& schedule);
 bool has_equal_segments(const Problem& resolved, const Layout& layout);
 
 /// Elements behind each row of a stage in shared memory, which keep the rows out of one another's banks: as many as a lane reads
-/// at once.
+/// at once, of 8 to 16 bytes.
 int stage_padding(const Layout& layout, Type type);
 
 /// Bytes of scratch that a task of the schedule's gemm needs (an expanded panel, the sums that wait between blocks).

@@ -10,21 +10,37 @@
 namespace tilejit {
 namespace {
 
-constexpr int load_bits = 128;  // of packed weights that a lane loads at once
-constexpr int segment_k = 128;  // k segments of one group end at multiples of it
+constexpr int load_bits = 128;     // of packed weights that a lane loads at once
+constexpr int forms_of_zero = 32;  // registers of those in which unpacking subtracts a stored zero point
+constexpr int wide_wave = 64;      // lanes that hold two columns of tiles of the sums beside eight rows of them
+constexpr int segment_k = 128;     // k segments of one group end at multiples of it
 
 Type activation_type(const Problem& problem) { return problem.has_integer_dot() ? Type::i8 : problem.a; }
 
-/// 32-bit registers of a lane for a wave's sums, weights and activations; an estimate from below.
-int registers_of_lane(const Problem& problem, const Schedule& s, int wave_lanes) {
+/// 32-bit registers that so many values of a type fill in some lanes.
+int registers_for(int64_t values, Type type, int lanes) {
+  return static_cast<int>(values * bits_of(type) / 32 / lanes);
+}
+
+/// Registers of a lane for a wave's sums, the operands of a step, and what is on its way from memory: weights, scales, zero
+/// points and activations of a stage or two; an estimate from below.
+int registers_of_lane(const Problem& problem, const Schedule& s, const MatrixStep& step, int wave_lanes) {
   const Loops& l = s.loops;
   const int columns = l.nr * s.layout.streams;
-  const int sums = l.mr * columns / wave_lanes * (problem.has_scales() && problem.scheme != Scheme::w8a8 ? 2 : 1) *
+  const bool scales_chunks = problem.has_scales() && problem.scheme != Scheme::w8a8;
+  const int sums = registers_for(int64_t{l.mr} * columns, Type::f32, wave_lanes) * (scales_chunks ? 2 : 1) *
                    (problem.ks > 1 && l.split == 0 ? 2 : 1);
-  const int word = s.layout.kl * s.layout.kk * bits_of(problem.weight_type());
-  const int blocks = std::max(1, l.kc / (s.layout.kl * s.layout.kk)) * (l.stages > 1 ? 2 : 1);
-  const int weights = columns * word / 32 / wave_lanes * blocks;
-  return sums + weights;
+  const int depth = std::max(l.kc, s.layout.kl * s.layout.kk);
+  const int stages = l.stages > 1 ? 2 : 1;
+  const int holders = step.cols * step.lanes;  // lanes that hold different weights
+  const int weights = registers_for(int64_t{columns} * depth, problem.weight_type(), holders) * stages;
+  const int operands = registers_for(int64_t{l.mr} * step.k, step.type, step.rows * step.lanes);
+  const int rows = registers_for(int64_t{l.mr} * depth, step.type, l.wn * wave_lanes);
+  const auto chunks = problem.group == -1 ? 1 : static_cast<int>(std::max<int64_t>(1, depth / problem.group));
+  const int of_columns = registers_for(int64_t{columns} * step.rows, problem.s, wave_lanes) +
+                         (problem.zp == ZeroDomain::integer ? columns / step.cols : 0);
+  const int zeros = problem.zp == ZeroDomain::integer ? forms_of_zero * columns / step.cols : 0;
+  return sums + weights + operands + rows + zeros + (scales_chunks ? chunks * of_columns * stages : 0);
 }
 
 class Reasons {
@@ -81,9 +97,9 @@ class Reasons {
     require(layout_.panel % (loops_.nr * loops_.wn) == 0,
             fmt::format("wn={} waves of nr={} do not divide panel={}", loops_.wn, loops_.nr, layout_.panel));
     const int lanes = std::max(target_.wave_lanes, 1);
-    const int needed = registers_of_lane(p_, s_, lanes);
-    require(needed <= target_.registers, fmt::format("mr={} nr={} streams={} needs {} registers of {}", loops_.mr,
-                                                     loops_.nr, layout_.streams, needed, target_.registers));
+    const int needed = registers_of_lane(p_, s_, step, lanes);
+    require(needed <= target_.registers, fmt::format("mr={} nr={} streams={} kc={} needs {} registers of {}", loops_.mr,
+                                                     loops_.nr, layout_.streams, loops_.kc, needed, target_.registers));
     require(loops_.expand == Expand::inplace && loops_.mc == 0 && loops_.prefetch == 0 && loops_.spread == 1 &&
                 loops_.unroll == 1 && loops_.sr == 0,
             "expand, mc, unroll, prefetch, spread and sr are for dot steps");
@@ -172,8 +188,9 @@ Layout default_matrix_layout(const Problem& resolved, const MatrixStep& step) {
   return layout;
 }
 
-/// Few rows: one row of waves, each with as few channels as a matrix step has, so that many tasks read weights, and long stages,
-/// so that many loads are in flight. Many rows: two rows of waves, whose tiles fill the registers.
+/// Few rows: each wave has as few channels as a matrix step has, so that many tasks read weights, and long stages, so that many
+/// loads are in flight. Many rows: the waves have all rows of a task and few channels, since unpacked weights serve the steps of
+/// all rows of a tile; as many rows as registers and shared memory hold.
 std::vector<Loops> default_matrix_loops(const Problem& resolved, const Layout& layout, const TargetFacts& target) {
   const MatrixStep& step = *matrix_step_of(resolved, target);
   const int columns = layout.panel / step.cols;
@@ -184,6 +201,8 @@ std::vector<Loops> default_matrix_loops(const Problem& resolved, const Layout& l
     if (row_tiles == 1) loops.kc = 2 * loops.kc;
     loops.m_lo = ranges.empty() ? 1 : ranges.back().m_hi + 1;
     loops.m_hi = m_hi;
+    while (loops.kc > layout.kk * layout.kl && !matrix_reasons(resolved, {layout, loops}, target).empty())
+      loops.kc /= 2;
     if (!matrix_reasons(resolved, {layout, loops}, target).empty()) {
       if (ranges.empty()) ranges.push_back(loops);
       return;  // what fewer rows have also serves these
@@ -192,9 +211,10 @@ std::vector<Loops> default_matrix_loops(const Problem& resolved, const Layout& l
   };
   add(step.rows, 1, 1, 1);
   add(2 * step.rows, 2, 1, 1);
-  add(4 * step.rows, 2, 2, 2);
-  for (const int row_tiles : {4, 3})  // shared memory may not hold two stages of 128 rows
-    if (ranges.back().m_hi != Loops::no_limit) add(Loops::no_limit, row_tiles, 4 / layout.streams, 2);
+  add(4 * step.rows, 4, 1, 1);
+  const int column_tiles = target.wave_lanes >= wide_wave ? std::max(2 / layout.streams, 1) : 1;
+  for (const int row_tiles : {8, 7, 6, 5, 4, 3})
+    if (ranges.back().m_hi != Loops::no_limit) add(Loops::no_limit, row_tiles, column_tiles, 1);
   ranges.back().m_hi = Loops::no_limit;
   return ranges;
 }

@@ -22,9 +22,15 @@ struct Loaded {
   uint32_t threads;
 };
 
-Result<void> queue(const hip::Place& place, const Loaded& kernel, size_t parameters, const BufferArg* buffers,
-                   int64_t m, const TaskGrid& grid, hip::Stream stream) {
+/// `is_strided`: of each parameter.
+Result<void> queue(const hip::Place& place, const Loaded& kernel, const std::vector<bool>& is_strided,
+                   const BufferArg* buffers, int64_t m, const TaskGrid& grid, hip::Stream stream) {
   if (grid.tasks == 0) return {};
+  const size_t parameters = is_strided.size();
+  for (size_t i = 0; i < parameters; ++i)
+    if (is_strided[i] && buffers[i].row_stride_bytes > most_gpu_row_stride)
+      return unsupported(fmt::format("rows {} bytes apart; at most {} work on a GPU", buffers[i].row_stride_bytes,
+                                     most_gpu_row_stride));
   hip::Launch launch{.workgroups = {1, 1, 1}, .threads = kernel.threads, .arguments = {}, .stream = stream};
   for (size_t i = 0; i < grid.loops; ++i) {
     // The hardware counts x in 32 bits, y and z in 16.
@@ -89,9 +95,11 @@ Result<Executable> load_on_gpu(std::vector<CompiledKernel> compiled, std::string
   program.place = place;
   for (size_t i = 0; i < loaded.size(); ++i) {
     Kernel& kernel = program.kernels[i];
-    kernel.set_gpu_launch([place, one = loaded[i], parameters = kernel.parameters().size()](
+    std::vector<bool> is_strided;
+    for (const Parameter& parameter : kernel.parameters()) is_strided.push_back(parameter.strided);
+    kernel.set_gpu_launch([place, one = loaded[i], is_strided = std::move(is_strided)](
                               const BufferArg* buffers, int64_t m, const TaskGrid& grid, void* stream) {
-      return queue(place, *one, parameters, buffers, m, grid, stream);
+      return queue(place, *one, is_strided, buffers, m, grid, stream);
     });
   }
   return program;

@@ -182,6 +182,9 @@ struct TaskProfile {
 /// What runs a task in place of machine code, called as an Entry is; it may fail, and says why.
 using Interpreted = std::function<Result<void>(const BufferArg*, int64_t m, const int64_t* task, void* scratch)>;
 
+/// Lanes of a GPU are rows of a caller's matrix: their distances stay inside 31 bits.
+inline constexpr int64_t most_gpu_row_stride = int64_t{1} << 27;
+
 /// Lowered code. `bytes` of a CPU is position-independent: the entry is at offset 0 and constants follow the instructions at
 /// `constants_offset`; of a GPU it is a code object (ELF). Where `interpreted` is set it runs the task instead of them, with
 /// the arguments of an Entry: the ref target has no bytes, and Target::emulated sets it beside them.

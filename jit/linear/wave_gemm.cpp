@@ -276,7 +276,9 @@ class WaveGemm {
 
 }  // namespace
 
-int stage_padding(const Layout& layout, Type type) { return std::min(layout.kt, 16 * 8 / bits_of(type)); }
+int stage_padding(const Layout& layout, Type type) {
+  return std::clamp(layout.kt, 8 * 8 / bits_of(type), 16 * 8 / bits_of(type));
+}
 
 ir::Kernel build_wave_gemm(const Geometry& geometry) { return WaveGemm(geometry).build(); }
 

@@ -1,9 +1,21 @@
 #include "targets/amdgpu/arch.h"
 
+#include <string_view>
 #include <vector>
 
 namespace tilejit::amdgpu {
 namespace {
+
+/// Nothing for a family without matrix instructions.
+void add_matrix_steps(GpuRow& row) {
+  for (const MatrixFamily& family : matrix_families()) {
+    if (family.name != name_of(row.family)) continue;
+    row.facts.matrix = matrix_steps(family);
+    row.facts.wave_lanes = family.wave;
+    row.facts.shared_bytes = row.lds_bytes;
+    row.facts.prefers_dot_mma = true;
+  }
+}
 
 GpuRow cdna(const char* name, Family family) {
   GpuRow row;
@@ -19,6 +31,7 @@ GpuRow cdna(const char* name, Family family) {
     row.lds_banks = 64;
   }
   row.facts.task_bytes = row.lds_bytes;
+  add_matrix_steps(row);
   return row;
 }
 
@@ -38,10 +51,23 @@ GpuRow rdna(const char* name, Family family, int simd_vgprs) {
   row.most_waves = 16;
   row.simds = 2;
   row.facts.task_bytes = row.lds_bytes;
+  add_matrix_steps(row);
   return row;
 }
 
 }  // namespace
+
+std::string_view name_of(Family family) {
+  switch (family) {
+    case Family::cdna2: return "cdna2";
+    case Family::cdna3: return "cdna3";
+    case Family::cdna4: return "cdna4";
+    case Family::rdna2: return "rdna2";
+    case Family::rdna3: return "rdna3";
+    case Family::rdna4: return "rdna4";
+  }
+  return "";
+}
 
 std::span<const GpuRow> gpu_rows() {
   static const std::vector<GpuRow> rows = {

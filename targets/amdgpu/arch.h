@@ -13,6 +13,8 @@ namespace tilejit::amdgpu {
 /// What shares instruction formats, matrix instructions and counters to wait on.
 enum class Family : uint8_t { cdna2, cdna3, cdna4, rdna2, rdna3, rdna4 };
 
+/// As in the matrix rows of targets/target.h.
+std::string_view name_of(Family family);
 constexpr bool is_cdna(Family family) { return family <= Family::cdna4; }
 
 /// The dot of four bytes that a row has: both sides signed (sdot4), or each side signed or not (sudot4).

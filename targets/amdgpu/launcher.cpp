@@ -29,6 +29,9 @@ bool is_written(const ir::Kernel& kernel, ir::BufferId buffer) {
 Result<void> check(const ir::Buffer& buffer, const BufferArg& argument) {
   const int64_t unit = buffer.strided ? bits_of(buffer.type) / 8 : buffer_alignment;
   const auto address = static_cast<int64_t>(reinterpret_cast<uintptr_t>(argument.data));
+  if (buffer.strided && argument.row_stride_bytes > most_gpu_row_stride)
+    return unsupported(fmt::format("rows of %{} are {} bytes apart; at most {} work", buffer.name,
+                                   argument.row_stride_bytes, most_gpu_row_stride));
   if (address % unit == 0 && (!buffer.strided || argument.row_stride_bytes % unit == 0)) return {};
   return invalid(fmt::format("buffer %{} does not lie on a multiple of {} bytes", buffer.name, unit));
 }

@@ -1,6 +1,7 @@
 #include "targets/amdgpu/select.h"
 
 #include <fmt/format.h>
+#include <llvm/IR/InlineAsm.h>
 #include <llvm/Target/TargetMachine.h>
 
 #include <algorithm>
@@ -39,6 +40,7 @@ class Selector {
   Result<void> run() {
     s_.layouts = TRY(infer(kernel_, s_.row));
     TRY(find_waves());
+    for (const ir::Instr& instr : kernel_.body) s_.has_matrix_steps |= instr.op == ir::Op::mma;
     open_function();
     TRY(place_own_buffers());
     prepare_sums(s_);
@@ -55,14 +57,16 @@ class Selector {
       const ir::Instr& instr = kernel_.body[i];
       if (instr.op != ir::Op::for_loop || instr.loop != ir::LoopKind::waves) continue;
       const size_t end = static_cast<size_t>(partner_[i]);
-      const bool is_alone = kernel_.body[i - 1].op == ir::Op::for_loop &&
-                            kernel_.body[i - 1].loop == ir::LoopKind::tasks && kernel_.body[end + 1].op == ir::Op::end;
+      const bool is_alone = i > 0 && kernel_.body[i - 1].op == ir::Op::for_loop &&
+                            kernel_.body[i - 1].loop != ir::LoopKind::serial && kernel_.body[end + 1].op == ir::Op::end;
       if (!is_alone) return refuse(s_, instr, "a waves loop beside other instructions of its task");
       const int64_t lo = instr.lo->value.constant();
-      waves_ = std::max<int64_t>((instr.hi->value.constant() - lo + instr.step - 1) / instr.step, 0);
+      const int64_t count = (instr.hi->value.constant() - lo + instr.step - 1) / instr.step;
+      if (count < 1) return refuse(s_, instr, "no waves");
+      waves_ *= count;
+      grid_.push_back(count);
       const int64_t most = 1024 / s_.row.wave;
-      if (waves_ < 1 || waves_ > most)
-        return refuse(s_, instr, fmt::format("{} waves; a workgroup has 1 to {}", waves_, most));
+      if (waves_ > most) return refuse(s_, instr, fmt::format("{} waves; a workgroup has 1 to {}", waves_, most));
     }
     return {};
   }
@@ -85,6 +89,8 @@ class Selector {
     f.addFnAttr("denormal-fp-math", "ieee,ieee");
     f.addFnAttr("denormal-fp-math-f32", "ieee,ieee");
     f.addFnAttr("uniform-work-group-size", "true");
+    // Sums in accumulation registers would be moved to others each time that they are scaled.
+    if (s_.has_matrix_steps && is_cdna(s_.row.family)) f.addFnAttr("amdgpu-agpr-alloc", "0");
     for (const char* hidden : {"amdgpu-no-dispatch-ptr", "amdgpu-no-queue-ptr", "amdgpu-no-implicitarg-ptr",
                                "amdgpu-no-dispatch-id", "amdgpu-no-hostcall-ptr", "amdgpu-no-heap-ptr",
                                "amdgpu-no-default-queue", "amdgpu-no-completion-action", "amdgpu-no-multigrid-sync-arg",
@@ -164,6 +170,7 @@ class Selector {
   Result<void> body(size_t first, size_t last) {
     for (size_t i = first; i < last; ++i) {
       if (kernel_.body[i].op != ir::Op::for_loop) {
+        if (i > first) keep_loads_early(kernel_.body[i - 1], kernel_.body[i]);
         TRY(visit(kernel_.body[i]));
         continue;
       }
@@ -173,6 +180,26 @@ class Selector {
       i = static_cast<size_t>(partner_[i]);
     }
     return {};
+  }
+
+  bool is_from_memory(const ir::Instr& instr) const {
+    return instr.op == ir::Op::load && kernel_.buffer(instr.buffer).is_parameter();
+  }
+
+  /// Loads that stand before matrix steps are for later ones: the scheduler must not move them to where they are used.
+  void keep_loads_early(const ir::Instr& last, const ir::Instr& next) {
+    constexpr int all_but_memory =
+        0x7ff & ~0x071;  // no loads or stores of memory, nor what stands for all instructions
+    if (!s_.has_matrix_steps || !is_from_memory(last) || is_from_memory(next)) return;
+    s_.b.CreateIntrinsic(llvm::Intrinsic::amdgcn_sched_barrier, {}, {s_.i32(all_but_memory)});
+  }
+
+  /// Keeps matrix steps apart: RDNA has no registers for the operands of several, and other waves
+  /// to run meanwhile.
+  void make_operands_late() {
+    constexpr int scalar_and_memory = 0x074;
+    if (is_cdna(s_.row.family)) return;
+    s_.b.CreateIntrinsic(llvm::Intrinsic::amdgcn_sched_barrier, {}, {s_.i32(scalar_and_memory)});
   }
 
   Result<void> visit(const ir::Instr& instr) {
@@ -197,7 +224,10 @@ class Selector {
       case ir::Op::reduce_max:
       case ir::Op::reduce_add: return select_reduce(s_, instr);
       case ir::Op::dot_i8: return select_dot_i8(s_, instr);
-      case ir::Op::mma: return refuse(s_, instr, "matrix steps have no code yet; dot=fma and dot=i8 work");
+      case ir::Op::mma:
+        TRY(select_mma(s_, instr));
+        make_operands_late();
+        return {};
       case ir::Op::dot_bf16: return refuse(s_, instr, "no GPU instruction rounds as vdpbf16ps does; dot=fma works");
       case ir::Op::load: return select_load(s_, instr);
       case ir::Op::store: return select_store(s_, instr);
@@ -206,9 +236,9 @@ class Selector {
       case ir::Op::exp:
       case ir::Op::erf:
       case ir::Op::tanh: return refuse(s_, instr, "a function; the expand_functions pass comes first");
-      case ir::Op::barrier:
+      case ir::Op::barrier: barrier(); return {};
       case ir::Op::async_copy:
-      case ir::Op::wait: return refuse(s_, instr, "waves that exchange data through shared memory have no code yet");
+      case ir::Op::wait: return refuse(s_, instr, "asynchronous copies have no code; a load and a store work");
       case ir::Op::for_loop:
       case ir::Op::end: break;
     }
@@ -224,7 +254,7 @@ class Selector {
       return refuse(s_, instr, fmt::format("an index of {}..{} leaves 32 bits", range.lo, range.hi));
     switch (instr.loop) {
       case ir::LoopKind::tasks: set_number(instr, workgroup_id()); return inner(i);
-      case ir::LoopKind::waves: set_number(instr, s_.wave); return inner(i);
+      case ir::LoopKind::waves: set_number(instr, wave_number()); return inner(i);
       case ir::LoopKind::unrolled: return refuse(s_, instr, "an unrolled loop; the unroll pass comes first");
       case ir::LoopKind::serial: break;
     }
@@ -247,6 +277,24 @@ class Selector {
                                            llvm::Intrinsic::amdgcn_workgroup_id_y,
                                            llvm::Intrinsic::amdgcn_workgroup_id_z};
     return s_.b.CreateIntrinsic(s_.b.getInt32Ty(), ids[tasks_++], {});
+  }
+
+  /// Of a grid of waves the outer loop has the rows.
+  llvm::Value* wave_number() {
+    if (grid_.size() == 1) return s_.wave;
+    const auto columns = s_.i32(grid_[1]);
+    return waves_loops_++ == 0 ? s_.b.CreateUDiv(s_.wave, columns) : s_.b.CreateURem(s_.wave, columns);
+  }
+
+  /// All LDS accesses of the wave are done before it arrives. A fence would make it wait for loads from memory as well, which are
+  /// meant to stay in flight.
+  void barrier() {
+    if (waves_ == 1) return s_.fence();
+    const char* text = s_.row.family == Family::rdna4 ? "s_wait_dscnt 0x0\ns_barrier_signal -1\ns_barrier_wait -1"
+                                                      : "s_waitcnt lgkmcnt(0)\ns_barrier";
+    llvm::FunctionType* type = llvm::FunctionType::get(s_.b.getVoidTy(), false);
+    llvm::CallInst* call = s_.b.CreateCall(llvm::InlineAsm::get(type, text, "~{memory}", true));
+    call->addFnAttr(llvm::Attribute::Convergent);
   }
 
   void set_number(const ir::Instr& instr, llvm::Value* iteration) {
@@ -289,6 +337,7 @@ class Selector {
     b.SetInsertPoint(head);
     llvm::PHINode* number = b.CreatePHI(b.getInt32Ty(), 2, kernel_.value(instr.dst).name);
     number->addIncoming(lo, before);
+    s_.is_serial[static_cast<size_t>(instr.dst)] = true;
     s_.indices[static_cast<size_t>(instr.dst)] = number;
     const auto phis = open_phis(written, at_entry, before);
     TRY(inner(i));
@@ -344,6 +393,8 @@ class Selector {
   std::vector<int32_t> partner_;
   Selection s_;
   int64_t waves_ = 1;
+  std::vector<int64_t> grid_;  // waves of each waves loop
+  size_t waves_loops_ = 0;
   size_t tasks_ = 0;
 };
 

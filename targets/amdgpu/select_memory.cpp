@@ -99,6 +99,39 @@ class Access {
     return {resource, bytes};
   }
 
+  /// Loads of a kernel with matrix steps: what a serial loop moves on is a scalar offset, so that a lane's address is one register
+  /// and nothing is added to it in the loop.
+  bool can_follow_loops() const {
+    if (is_own() || has_run_time_strides() || !s_.has_matrix_steps || is_padded()) return false;
+    const ir::Interval range = s_.ranges.of(loop_bytes() + ir::Affine(all_bytes().constant()));
+    return range.lo >= 0 && all_bytes().constant() >= 0 && range.hi < all_in_range / 2 &&
+           layout_.copy_mask() + 1 != 1U << layout_.lanes().size();
+  }
+
+  struct Followed {
+    llvm::Value* resource;
+    llvm::Value* lanes;  // i32
+    llvm::Value* loop;   // i32, the same for all lanes
+  };
+
+  Followed followed(int reg) {
+    constexpr int64_t most_immediate = 4096;
+    const Coord part = layout_.register_part(reg);
+    const ir::Affine in_loops = loop_bytes();
+    const int64_t first = all_bytes().constant();  // not in the base: one resource serves all accesses to a buffer
+    const ir::Affine rest = all_bytes() + in_loops * -1 + ir::Affine(-first);
+    llvm::Value* base = place_.base;
+    if (rest != ir::Affine(0)) base = b_.CreateGEP(b_.getInt8Ty(), base, s_.evaluate64(rest));
+    llvm::Value* resource =
+        b_.CreateIntrinsic(llvm::Intrinsic::amdgcn_make_buffer_rsrc, {b_.getPtrTy(8), b_.getPtrTy(1)},
+                           {base, b_.getInt16(0), s_.i64(all_in_range), b_.getInt32(resource_flags(s_.row.family))});
+    const int64_t constant = first + constant_bytes(part);
+    llvm::Value* lanes = lane_bytes(part);
+    llvm::Value* immediate = s_.i32(constant % most_immediate);
+    lanes = lanes == nullptr ? immediate : b_.CreateAdd(lanes, immediate, "", true, true);
+    return {resource, lanes, s_.evaluate(in_loops + ir::Affine(constant / most_immediate * most_immediate))};
+  }
+
   /// Which lanes have an element of this register that they alone are to store; null: all.
   llvm::Value* lane_condition(Coord part, bool stores) {
     llvm::Value* condition = nullptr;
@@ -116,10 +149,44 @@ class Access {
     return condition;
   }
 
+  /// Registers that one access moves: consecutive in memory, and for all lanes together inside or outside of the buffer.
+  struct Piece {
+    int first;
+    int count;
+    llvm::Align alignment;
+  };
+
+  std::vector<Piece> pieces() {
+    std::vector<Piece> all;
+    const bool may_join = !is_padded();
+    for (int r = 0; r < layout_.registers();) {
+      int count = 1;
+      while (may_join && can_join(r, 2 * count)) count *= 2;
+      all.push_back({r, count, alignment_of(r)});
+      r += count;
+    }
+    return all;
+  }
+
+  /// Of what every lane's address of a register is surely a multiple.
+  llvm::Align alignment_of(int reg) const {
+    if (has_run_time_strides()) return alignment();
+    int64_t bytes = buffer_alignment;
+    for (size_t d = 0; d < instr_.slices.size(); ++d) {
+      const auto add = [&](int64_t elements) { bytes = std::gcd(bytes, elements * bit_stride_[d] / 8); };
+      add(instr_.slices[d].start.constant());
+      for (const ir::Term& term : instr_.slices[d].start) add(term.coef);
+    }
+    for (const LaneBit& lane : layout_.lanes()) {
+      const int d = lane.copies ? -1 : dimension_[static_cast<size_t>(lane.dim)];
+      if (d >= 0) bytes = std::gcd(bytes, (bit_stride_[static_cast<size_t>(d)] << lane.bit) / 8);
+    }
+    bytes = std::gcd(bytes, constant_bytes(layout_.register_part(reg)));
+    return llvm::Align(static_cast<uint64_t>(bytes & -bytes));
+  }
+
   llvm::Align alignment() const {
-    const bool has_run_time_strides =
-        std::any_of(byte_stride_.begin(), byte_stride_.end(), [](const llvm::Value* v) { return v != nullptr; });
-    int64_t bytes = has_run_time_strides ? std::max(bits_of(buffer_.type) / 8, 1) : buffer_alignment;
+    int64_t bytes = has_run_time_strides() ? std::max(bits_of(buffer_.type) / 8, 1) : buffer_alignment;
     for (size_t d = 0; d < instr_.slices.size(); ++d) {
       const int64_t stride = bit_stride_[d];
       if (stride == 0) continue;
@@ -137,6 +204,42 @@ class Access {
   bool is_own() const { return !buffer_.is_parameter(); }
 
  private:
+  bool has_run_time_strides() const {
+    return std::any_of(byte_stride_.begin(), byte_stride_.end(), [](const llvm::Value* v) { return v != nullptr; });
+  }
+
+  bool can_join(int first, int count) const {
+    constexpr int64_t widest = 16;
+    const int64_t cell = std::max(int64_t{layout_.word()} * bits_of(buffer_.type) / 8, int64_t{1});
+    if (first + count > layout_.registers() || cell * count > widest) return false;
+    const Coord from = layout_.register_part(first);
+    if (is_own() && alignment_of(first).value() < static_cast<uint64_t>(cell * count)) return false;
+    for (int i = 1; i < count; ++i) {
+      const Coord to = layout_.register_part(first + i);
+      if (constant_bytes(to) != constant_bytes(from) + i * cell) return false;
+      for (size_t d = 0; d < byte_stride_.size(); ++d)
+        if (byte_stride_[d] != nullptr && part_of(d, to) != part_of(d, from)) return false;
+    }
+    return !instr_.clip || is_own() || stays_together(from, layout_.register_part(first + count - 1));
+  }
+
+  /// Whether the elements from one part to another lie inside the buffer or outside of it together.
+  bool stays_together(Coord from, Coord to) const {
+    for (size_t d = 0; d < instr_.slices.size(); ++d) {
+      if (!may_leave(d) || part_of(d, from) == part_of(d, to)) continue;
+      const int64_t unit = std::bit_ceil(static_cast<uint64_t>(part_of(d, to) - part_of(d, from) + 1));
+      const ir::Affine& start = instr_.slices[d].start;
+      bool is_aligned = buffer_.dims[d].is_constant() && buffer_.dims[d].constant % unit == 0 &&
+                        start.constant() % unit == 0 && part_of(d, from) % unit == 0;
+      for (const ir::Term& term : start) is_aligned &= term.coef % unit == 0;
+      for (const LaneBit& lane : layout_.lanes())
+        if (!lane.copies && dimension_[static_cast<size_t>(lane.dim)] == static_cast<int>(d))
+          is_aligned &= (int64_t{1} << lane.bit) % unit == 0;
+      if (!is_aligned) return false;
+    }
+    return true;
+  }
+
   bool is_power_of_two_word() const {
     const int bits = layout_.word() * bits_of(buffer_.type);
     return (bits == 8 || bits == 16 || bits == 32) && layout_.shape().depth % layout_.word() == 0;
@@ -165,10 +268,12 @@ class Access {
         at_run_time = b_.CreateMul(at_run_time == nullptr ? s_.i64(stride) : at_run_time, extent_of(d));
       stride *= buffer_.dims[d].constant;
     }
-    for (const Dim dim : {Dim::row, Dim::col}) {
+    for (const Dim dim : all_dims) {
       const int d = dimension_[static_cast<size_t>(dim)];
       if (d < 0 || layout_.lane_most(dim) == 0) continue;
       const int64_t bits = bit_stride_[static_cast<size_t>(d)];
+      const bool is_row_of_caller = bits == 0 && d == 0 && buffer_.strided;
+      if (is_row_of_caller && layout_.lane_most(dim) * most_gpu_row_stride < all_in_range) continue;
       if (bits == 0) return refuse(s_, instr_, "lanes along a dimension whose distances are known at run time only");
       if (bits % 8 != 0) return refuse(s_, instr_, "single nibbles over lanes");
       if (bits / 8 * layout_.lane_most(dim) >= all_in_range / 2) return refuse(s_, instr_, "lanes 1 GiB apart");
@@ -230,14 +335,28 @@ class Access {
     return 0;
   }
 
-  /// The buffer's first element that the slices name, the same for all lanes and registers.
-  llvm::Value* origin() {
-    if (origin_ != nullptr) return origin_;
+  /// From the buffer's begin to its first element that the slices name, along dimensions of constant strides.
+  ir::Affine all_bytes() const {
     ir::Affine bits;
     for (size_t d = 0; d < instr_.slices.size(); ++d)
       if (bit_stride_[d] != 0) bits = bits + instr_.slices[d].start * bit_stride_[d];
     ir::Affine bytes(bits.constant() / 8);
     for (const ir::Term& term : bits) bytes.add(term.var, term.coef / 8);
+    return bytes;
+  }
+
+  /// What of it serial loops move on.
+  ir::Affine loop_bytes() const {
+    ir::Affine moved;
+    for (const ir::Term& term : all_bytes())
+      if (s_.is_serial[static_cast<size_t>(term.var)]) moved.add(term.var, term.coef);
+    return moved;
+  }
+
+  /// The buffer's first element that the slices name, the same for all lanes and registers.
+  llvm::Value* origin() {
+    if (origin_ != nullptr) return origin_;
+    const ir::Affine bytes = all_bytes();
     origin_ = place_.base;
     for (size_t d = 0; d < byte_stride_.size(); ++d)
       if (byte_stride_[d] != nullptr && instr_.slices[d].start != ir::Affine(0))
@@ -259,11 +378,15 @@ class Access {
       const int last = layout_.extent(dim) - 1 - part.of(dim);
       if (last < layout_.lane_most(dim))
         lanes = b_.CreateBinaryIntrinsic(llvm::Intrinsic::umin, lanes, s_.i32(std::max(last, 0)));
-      const int64_t bytes = bit_stride_[static_cast<size_t>(d)] / 8;
-      lanes = b_.CreateMul(lanes, s_.i32(bytes), "", true, true);
+      lanes = b_.CreateMul(lanes, lane_stride(static_cast<size_t>(d)), "", true, true);
       sum = sum == nullptr ? lanes : b_.CreateAdd(sum, lanes, "", true, true);
     }
     return sum;
+  }
+
+  llvm::Value* lane_stride(size_t d) {
+    if (byte_stride_[d] != nullptr) return b_.CreateTrunc(byte_stride_[d], b_.getInt32Ty());
+    return s_.i32(bit_stride_[d] / 8);
   }
 
   int64_t constant_bytes(Coord part) const {
@@ -296,6 +419,13 @@ void mark_constant(Selection& s, llvm::Instruction* load, ir::BufferId buffer) {
     load->setMetadata(llvm::LLVMContext::MD_invariant_load, llvm::MDNode::get(s.module.getContext(), {}));
 }
 
+bool are_same(const llvm::Value* x, const llvm::Value* y) {
+  if (x == y) return true;
+  const auto* first = x == nullptr ? nullptr : llvm::dyn_cast<llvm::Instruction>(x);
+  const auto* second = y == nullptr ? nullptr : llvm::dyn_cast<llvm::Instruction>(y);
+  return first != nullptr && second != nullptr && first->isIdenticalTo(second);
+}
+
 /// LDS has no bounds-checked stores: lanes without a part skip them.
 void store_to_lds(Selection& s, Access& access, const Layout& layout, const std::vector<llvm::Value*>& registers) {
   llvm::Value* open = nullptr;  // the condition of the block that is being written
@@ -307,9 +437,15 @@ void store_to_lds(Selection& s, Access& access, const Layout& layout, const std:
     open = nullptr;
   };
   std::vector<llvm::Value*> addresses;
-  for (int r = 0; r < layout.registers(); ++r) addresses.push_back(access.address(r));
+  std::vector<llvm::Value*> conditions;  // all made before the first block opens, so that each is known in all of them
   for (int r = 0; r < layout.registers(); ++r) {
+    addresses.push_back(access.address(r));
     llvm::Value* condition = access.lane_condition(layout.register_part(r), true);
+    if (!conditions.empty() && are_same(conditions.back(), condition)) condition = conditions.back();
+    conditions.push_back(condition);
+  }
+  for (int r = 0; r < layout.registers(); ++r) {
+    llvm::Value* condition = conditions[static_cast<size_t>(r)];
     if (condition != open) close();
     if (condition != open) {
       llvm::BasicBlock* then = llvm::BasicBlock::Create(s.module.getContext(), "", s.function);
@@ -324,6 +460,17 @@ void store_to_lds(Selection& s, Access& access, const Layout& layout, const std:
   close();
 }
 
+llvm::Type* piece_type(llvm::Type* cell, int count) {
+  return count == 1 ? cell : llvm::FixedVectorType::get(cell, static_cast<unsigned>(count));
+}
+
+/// Buffer instructions move whole words.
+llvm::Type* buffer_type(Selection& s, llvm::Type* type) {
+  const auto bits = static_cast<unsigned>(type->getPrimitiveSizeInBits());
+  if (bits <= 32) return s.b.getIntNTy(bits);
+  return llvm::FixedVectorType::get(s.b.getInt32Ty(), bits / 32);
+}
+
 bool is_exchanged(const Selection& s, ir::BufferId buffer) {
   const BufferPlace& place = s.buffers[static_cast<size_t>(buffer)];
   return place.is_stored && place.is_loaded;
@@ -335,19 +482,31 @@ Result<void> select_load(Selection& s, const ir::Instr& instr) {
   const Layout& layout = s.layout(instr.dst);
   Access access(s, instr, layout);
   TRY(access.plan());
-  llvm::Type* type = s.cell_type(s.type(instr.dst));
+  llvm::Type* cell = s.cell_type(s.type(instr.dst));
   const bool is_whole = access.is_whole(false);
+  const bool follows_loops = access.can_follow_loops();
   std::vector<llvm::Value*> registers;
-  for (int r = 0; r < layout.registers(); ++r) {
-    if (is_whole) {
-      llvm::LoadInst* load = s.b.CreateAlignedLoad(type, access.address(r), access.alignment());
+  for (const Access::Piece& piece : access.pieces()) {
+    llvm::Type* type = piece_type(cell, piece.count);
+    llvm::Value* value = nullptr;
+    if (is_whole && follows_loops) {
+      const Access::Followed at = access.followed(piece.first);
+      value = s.b.CreateIntrinsic(llvm::Intrinsic::amdgcn_raw_ptr_buffer_load, {buffer_type(s, type)},
+                                  {at.resource, at.lanes, at.loop, s.i32(0)});
+      value = s.b.CreateBitCast(value, type);
+    } else if (is_whole) {
+      llvm::LoadInst* load = s.b.CreateAlignedLoad(type, access.address(piece.first), piece.alignment);
       mark_constant(s, load, instr.buffer);
-      registers.push_back(load);
-      continue;
+      value = load;
+    } else {
+      const Access::Checked at = access.checked(piece.first, false);
+      value = s.b.CreateIntrinsic(llvm::Intrinsic::amdgcn_raw_ptr_buffer_load, {buffer_type(s, type)},
+                                  {at.resource, at.offset, s.i32(0), s.i32(0)});
+      value = s.b.CreateBitCast(value, type);
     }
-    const Access::Checked at = access.checked(r, false);
-    registers.push_back(s.b.CreateIntrinsic(llvm::Intrinsic::amdgcn_raw_ptr_buffer_load, {type},
-                                            {at.resource, at.offset, s.i32(0), s.i32(0)}));
+    if (piece.count == 1) registers.push_back(value);
+    for (int i = 0; piece.count > 1 && i < piece.count; ++i)
+      registers.push_back(s.b.CreateExtractElement(value, static_cast<uint64_t>(i)));
   }
   s.write(instr.dst, std::move(registers));
   return {};
@@ -365,15 +524,16 @@ Result<void> select_store(Selection& s, const ir::Instr& instr) {
     if (instr.clip) return refuse(s, instr, "a clipped store to memory of the task");
     store_to_lds(s, access, layout, registers);
   } else {
-    for (int r = 0; r < layout.registers(); ++r) {
-      llvm::Value* cell = registers[static_cast<size_t>(r)];
+    for (const Access::Piece& piece : access.pieces()) {
+      llvm::Value* value = s.joined({&registers[static_cast<size_t>(piece.first)], static_cast<size_t>(piece.count)});
       if (is_whole) {
-        s.b.CreateAlignedStore(cell, access.address(r), access.alignment());
+        s.b.CreateAlignedStore(value, access.address(piece.first), piece.alignment);
         continue;
       }
-      const Access::Checked at = access.checked(r, true);
-      s.b.CreateIntrinsic(llvm::Intrinsic::amdgcn_raw_ptr_buffer_store, {cell->getType()},
-                          {cell, at.resource, at.offset, s.i32(0), s.i32(0)});
+      const Access::Checked at = access.checked(piece.first, true);
+      value = s.b.CreateBitCast(value, buffer_type(s, value->getType()));
+      s.b.CreateIntrinsic(llvm::Intrinsic::amdgcn_raw_ptr_buffer_store, {value->getType()},
+                          {value, at.resource, at.offset, s.i32(0), s.i32(0)});
     }
   }
   if (is_exchanged(s, instr.buffer)) s.fence();

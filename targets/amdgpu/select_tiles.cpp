@@ -123,11 +123,46 @@ llvm::Value* converted(Selection& s, llvm::Value* x, Type from, Type to) {
   return nullptr;
 }
 
+/// CDNA multiplies and adds two f32 at once.
+bool has_pairs(const Selection& s, const ir::Instr& instr) {
+  const bool is_packed = instr.op == ir::Op::fma || instr.op == ir::Op::mul || instr.op == ir::Op::add;
+  return is_packed && s.has_matrix_steps && is_cdna(s.row.family) && s.type(instr.dst).type == Type::f32 &&
+         s.layout(instr.dst).registers() % 2 == 0;
+}
+
+/// The fence keeps LLVM from taking the pairs apart.
+void select_pairs(Selection& s, const ir::Instr& instr) {
+  const Layout& layout = s.layout(instr.dst);
+  llvm::IRBuilder<>& b = s.b;
+  llvm::Type* pair = llvm::FixedVectorType::get(b.getFloatTy(), 2);
+  std::vector<llvm::Value*> registers;
+  for (int r = 0; r < layout.registers(); r += 2) {
+    Args args{};
+    for (size_t a = 0; a < args.size(); ++a) {
+      if (instr.args[a] == ir::Value::none) continue;
+      const std::array cells = {s.read(instr.args[a], layout.register_part(r)),
+                                s.read(instr.args[a], layout.register_part(r + 1))};
+      args[a] = s.joined(cells);
+    }
+    llvm::Value* both = instr.op == ir::Op::fma
+                            ? b.CreateIntrinsic(llvm::Intrinsic::fma, {pair}, {args[0], args[1], args[2]})
+                        : instr.op == ir::Op::mul ? b.CreateFMul(args[0], args[1])
+                                                  : b.CreateFAdd(args[0], args[1]);
+    both = b.CreateArithmeticFence(both, pair);
+    for (uint64_t i = 0; i < 2; ++i) registers.push_back(b.CreateExtractElement(both, i));
+  }
+  s.write(instr.dst, std::move(registers));
+}
+
 }  // namespace
 
 Result<void> select_arithmetic(Selection& s, const ir::Instr& instr) {
   const Layout& layout = s.layout(instr.dst);
   if (layout.word() != 1) return refuse(s, instr, "arithmetic on tiles with depth");
+  if (has_pairs(s, instr)) {
+    select_pairs(s, instr);
+    return {};
+  }
   std::vector<llvm::Value*> registers;
   for (int r = 0; r < layout.registers(); ++r) {
     Args args{};

@@ -77,9 +77,7 @@ class Unpacker {
 Result<void> select_unpack(Selection& s, const ir::Instr& instr) {
   const ir::TileType& from = s.type(instr.args[0]);
   const ir::TileType& to = s.type(instr.dst);
-  if (to.type != Type::f32 && to.type != Type::u8)
-    return refuse(s, instr,
-                  fmt::format("{} is for dot_bf16 and matrix steps, which have no code yet", to_string(to.type)));
+  if (to.type != Type::f32 && to.type != Type::u8) return select_unpack_words(s, instr);
   if (from.shape.rows != 1) return refuse(s, instr, "lanes that share a column's k are for matrix steps");
   const bool has_zeros = instr.op == ir::Op::unpack_zero;
   if (to.type == Type::u8 && (has_zeros || instr.imm != 0))

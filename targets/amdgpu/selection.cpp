@@ -1,6 +1,7 @@
 #include "targets/amdgpu/selection.h"
 
 #include <fmt/format.h>
+#include <llvm/IR/InlineAsm.h>
 
 #include <limits>
 #include <utility>
@@ -42,6 +43,41 @@ void Selection::write(ir::Value v, std::vector<llvm::Value*> registers) {
   Tile& to = tile(v);
   to.registers = std::move(registers);
   for (llvm::Value*& missing : to.missing) missing = b.getInt32(0);
+}
+
+llvm::Value* Selection::joined(std::span<llvm::Value* const> cells) {
+  if (cells.size() == 1) return cells[0];
+  llvm::Type* type = llvm::FixedVectorType::get(cells[0]->getType(), static_cast<unsigned>(cells.size()));
+  const auto source = [&](size_t i) -> llvm::Value* {
+    auto* taken = llvm::dyn_cast<llvm::ExtractElementInst>(cells[i]);
+    if (taken == nullptr || taken->getVectorOperandType() != type) return nullptr;
+    auto* at = llvm::dyn_cast<llvm::ConstantInt>(taken->getIndexOperand());
+    return at != nullptr && at->getZExtValue() == i ? taken->getVectorOperand() : nullptr;
+  };
+  llvm::Value* whole = source(0);
+  for (size_t i = 1; i < cells.size() && whole != nullptr; ++i)
+    if (source(i) != whole) whole = nullptr;
+  if (whole != nullptr) return whole;
+  whole = llvm::PoisonValue::get(type);
+  for (size_t i = 0; i < cells.size(); ++i) whole = b.CreateInsertElement(whole, cells[i], i);
+  return whole;
+}
+
+llvm::Value* Selection::in_register(uint32_t constant, Register kind) {
+  for (const Constant& known : constants)
+    if (known.bits == constant && known.kind == kind) return known.value;
+  const InEntry in_entry(b, *function);
+  llvm::Value* value = nullptr;
+  if (kind ==
+      Register::scalar) {  // hidden from the optimizer; hazards of an SGPR written by inline assembly are not seen
+    value = b.CreateBitCast(b.getInt32(constant), b.getFloatTy());
+    value = b.CreateBitCast(b.CreateArithmeticFence(value, b.getFloatTy()), b.getInt32Ty());
+  } else {
+    llvm::FunctionType* type = llvm::FunctionType::get(b.getInt32Ty(), false);
+    value = b.CreateCall(llvm::InlineAsm::get(type, fmt::format("v_mov_b32 $0, {:#x}", constant), "=v", false));
+  }
+  constants.push_back({constant, kind, value});
+  return constants.back().value;
 }
 
 llvm::Value* Selection::lane_coord(const Layout& of, Dim dim) {

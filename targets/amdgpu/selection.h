@@ -3,6 +3,7 @@
 
 #include <tilejit/result.h>
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -47,7 +48,8 @@ class InEntry {
 struct Selection {
   Selection(const ir::Kernel& the_kernel, const GpuRow& the_row, llvm::Module& the_module)
       : kernel(the_kernel), row(the_row), module(the_module), b(the_module.getContext()), ranges(the_kernel),
-        tiles(the_kernel.values.size()), indices(the_kernel.values.size()), buffers(the_kernel.buffers.size()) {}
+        tiles(the_kernel.values.size()), indices(the_kernel.values.size()), buffers(the_kernel.buffers.size()),
+        is_serial(the_kernel.values.size()) {}
 
   const ir::Kernel& kernel;
   const GpuRow& row;
@@ -58,6 +60,8 @@ struct Selection {
   std::vector<Tile> tiles;
   std::vector<llvm::Value*> indices;  // i32
   std::vector<BufferPlace> buffers;
+  std::vector<bool> is_serial;  // of each value: the variable of a serial loop that is open
+  bool has_matrix_steps = false;
   llvm::Function* function = nullptr;
   llvm::Value* lane = nullptr;
   llvm::Value* wave = nullptr;  // its number in the workgroup
@@ -72,6 +76,11 @@ struct Selection {
   llvm::Value* read(ir::Value v, Coord part);
   void write(ir::Value v, std::vector<llvm::Value*> registers);
 
+  /// Registers as one vector; the vector that they were taken from where there is one.
+  llvm::Value* joined(std::span<llvm::Value* const> cells);
+  enum class Register : uint8_t { scalar, vector };
+  /// A constant that instructions take from a register: so one instruction can take two, which literals would split in two.
+  llvm::Value* in_register(uint32_t constant, Register kind);
   /// What the lane adds to a coordinate of this layout, i32; null where lanes add nothing.
   llvm::Value* lane_coord(const Layout& of, Dim dim);
   /// Whether these bits of the lane's number are 0.
@@ -92,6 +101,12 @@ struct Selection {
     uint32_t bits;
     llvm::Value* is_zero;
   };
+  struct Constant {
+    uint32_t bits;
+    Register kind;
+    llvm::Value* value;
+  };
+  std::vector<Constant> constants;
   std::vector<LaneCoord> lane_coords;  // made once, in the entry block
   std::vector<LaneCondition> lane_conditions;
 
@@ -107,6 +122,9 @@ Result<void> select_arithmetic(Selection& s, const ir::Instr& instr);
 Result<void> select_convert(Selection& s, const ir::Instr& instr);
 Result<void> select_unpack(Selection& s, const ir::Instr& instr);
 Result<void> select_reduce(Selection& s, const ir::Instr& instr);
+/// Operands of matrix steps: bf16, f16 or i8 of which a register holds several of a column.
+Result<void> select_unpack_words(Selection& s, const ir::Instr& instr);
+Result<void> select_mma(Selection& s, const ir::Instr& instr);
 Result<void> select_dot_i8(Selection& s, const ir::Instr& instr);
 Result<void> select_load(Selection& s, const ir::Instr& instr);
 Result<void> select_store(Selection& s, const ir::Instr& instr);

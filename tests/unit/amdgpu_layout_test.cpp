@@ -7,7 +7,9 @@
 #include <map>
 #include <tuple>
 
+#include "targets/amdgpu/emulator/matrix.h"
 #include "targets/amdgpu/layout.h"
+#include "targets/amdgpu/matrix_form.h"
 
 namespace tilejit::amdgpu {
 namespace {
@@ -77,6 +79,81 @@ TEST(AmdgpuLayout, NeighbouringColumnsShareALane) {
   EXPECT_EQ(padded.lane_most(Dim::col), 31);
   EXPECT_TRUE(padded.is_padded(0, Dim::col));
   EXPECT_FALSE(four.is_padded(0, Dim::col));
+}
+
+using emulator::Matrix;
+using emulator::MatrixOp;
+
+const MatrixOp* emulated_op(const MatrixForm& form) {
+  using emulator::MatrixType;
+  const MatrixType type = form.type == Type::f16    ? MatrixType::f16
+                          : form.type == Type::bf16 ? MatrixType::bf16
+                                                    : MatrixType::i8;
+  for (const MatrixOp& op : emulator::matrix_ops(form.family))
+    if (op.size == 16 && op.k == form.k && op.type == type) return &op;
+  return nullptr;
+}
+
+/// One instruction of columns `first` + what lanes and its registers add: what the machine takes for row i of A and for row i
+/// of the sum is one channel; what it takes for column n of B and of the sum is one activation row; k is the same in A and B.
+void expect_operands_meet(const MatrixForm& form, const MatrixOp& op, const MatrixLanes& lanes, int first) {
+  const int columns = 64;
+  const Layout x({16, 1, form.k}, 1, lanes.x);
+  const Layout w({1, columns, form.k}, 1, lanes.w);
+  const Layout sum({16, columns, 1}, 1, lanes.sum);
+  std::map<int, int> channel_of_row;
+  for (int lane = 0; lane < emulator::lanes_of(op); ++lane) {
+    for (int e = 0; e < emulator::elements_of(op, Matrix::a); ++e) {
+      const emulator::Place a = emulator::place(op, Matrix::a, lane, e);
+      EXPECT_EQ(w.lane_part(lane).depth + e, a.column);
+      const int channel = first + w.lane_part(lane).col;
+      EXPECT_EQ(channel_of_row.try_emplace(a.row, channel).first->second, channel);
+      const emulator::Place b = emulator::place(op, Matrix::b, lane, e);
+      EXPECT_EQ(x.lane_part(lane).depth + e, b.row);
+      EXPECT_EQ(x.lane_part(lane).row, b.column);
+    }
+  }
+  for (int lane = 0; lane < emulator::lanes_of(op); ++lane)
+    for (int e = 0; e < sums_of(form); ++e) {
+      const emulator::Place c = emulator::place(op, Matrix::c, lane, e);
+      EXPECT_EQ(sum.lane_part(lane).row, c.column);
+      EXPECT_EQ(first + e + sum.lane_part(lane).col, channel_of_row[c.row]);
+      EXPECT_EQ(sum.register_of({0, first + e, 0}), sum.register_of({0, first, 0}) + e);
+    }
+}
+
+TEST(AmdgpuLayout, MatrixOperandsLieAsTheInstructionsTakeThem) {
+  EXPECT_EQ(matrix_forms().size(), 15u);
+  for (const MatrixForm& form : matrix_forms())
+    for (const int columns : {16, 32, 48, 64, 80, 128}) {
+      SCOPED_TRACE(
+          fmt::format("family={} numerics={} columns={}", static_cast<int>(form.family), form.numerics, columns));
+      const MatrixOp* op = emulated_op(form);
+      ASSERT_NE(op, nullptr);
+      EXPECT_EQ(emulator::elements_of(*op, Matrix::a), form.k_of_lane);
+      EXPECT_EQ(emulator::elements_of(*op, Matrix::c), sums_of(form));
+      const MatrixLanes lanes = matrix_lanes(form, columns);
+      expect_each_element_once({{32, 1, 2 * form.k}, 2, lanes.x});
+      expect_each_element_once({{1, columns, form.k}, 2, lanes.w});
+      expect_each_element_once({{16, columns, 1}, 1, lanes.sum});
+      const Layout w({1, columns, form.k}, form.k_of_lane, lanes.w);
+      for (int reg = 0; reg < w.registers(); ++reg)
+        if (w.register_part(reg).col < 32) expect_operands_meet(form, *op, lanes, w.register_part(reg).col);
+    }
+}
+
+TEST(AmdgpuLayout, NumericsOfAnotherFamilyHaveNoInstruction) {
+  for (const MatrixForm& form : matrix_forms()) {
+    EXPECT_NE(find_matrix_form(form.family, form.numerics, form.k), nullptr);
+    EXPECT_NE(find_matrix_form(form.family, form.numerics, 3 * form.k), nullptr);
+    EXPECT_EQ(find_matrix_form(form.family, form.numerics, form.k + form.k / 2), nullptr);
+    EXPECT_EQ(find_matrix_form(Family::rdna2, form.numerics, form.k), nullptr);
+    if (form.type == Type::i8) continue;
+    for (const Family other : {Family::cdna2, Family::cdna3, Family::cdna4, Family::rdna3, Family::rdna4})
+      if (other != form.family) {
+        EXPECT_EQ(find_matrix_form(other, form.numerics, form.k), nullptr);
+      }
+  }
 }
 
 }  // namespace

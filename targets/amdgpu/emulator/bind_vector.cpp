@@ -96,6 +96,13 @@ Result<void> bind_source(const Program& program, const VectorRow& row, size_t n,
         add_read(i, Range{o.first, 1, true, Half::whole});
         return {};
       }
+      // Both results may take one register of a pair; the other one is not read then.
+      const bool of_low = (m.op_sel >> n & 1) != 0;
+      const bool of_high = !m.has_op_sel_hi || (m.op_sel_hi >> n & 1) != 0;
+      if (value == Value::f32x2 && !row.has(vector_flag::copies) && of_low == of_high) {
+        add_read(i, Range{static_cast<uint16_t>(o.first + (of_low ? 1 : 0)), 1, o.kind == Kind::vgpr, Half::whole});
+        return {};
+      }
       const bool is_narrow = is_16_bits(value) && !m.sdwa;
       const Half half = is_narrow ? (o.half == Half::high ? Half::high : Half::low) : used_half(row, m, &o - n, n);
       add_read(i, o, half);
