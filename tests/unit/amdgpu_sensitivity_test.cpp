@@ -195,7 +195,9 @@ TEST(AmdgpuSensitivity, EveryAlterationIsDetectedOrHarmless) {
   const Tally& flips = table["flip"];
   fmt::print("flips: {:.1f} % change what the kernel does, {:.1f} % what its instruction does\n",
              100.0 * flips.detected() / flips.all, 100.0 * (flips.all - flips.ignored) / flips.all);
-  if (cases >= 1000) EXPECT_LE(100 * flips.ignored, flips.all);
+  if (cases >= 1000) {
+    EXPECT_LE(100 * flips.ignored, flips.all);
+  }
   for (const auto& [name, tally] : table)
     for (const std::string& unproven : tally.unproven) ADD_FAILURE() << name << ": " << unproven;
 }
