@@ -199,6 +199,15 @@ TEST(AmdgpuEmulatorReports, Uninitialized) {
       {"gfx942", "v_readfirstlane_b32 s8, v2\ns_mov_b32 s9, s8\ns_add_u32 s9, s9, 1", {uninitialized}},
       {"gfx942", "v_readlane_b32 s8, v0, 3\ns_add_u32 s9, s8, 1", {}},
       {"gfx942", "v_mov_b32_dpp v3, v2 row_shr:1 row_mask:0xf bank_mask:0xf", {uninitialized}},
+      {"gfx1030",
+       "v_or_b32_sdwa v3, v0, v2 dst_sel:DWORD src0_sel:BYTE_0 src1_sel:DWORD\nv_and_b32 v3, 0, v3\n"
+       "v_add_nc_u32 v3, v3, v0",
+       {},
+       32},
+      {"gfx1030",
+       "v_or_b32_sdwa v3, v0, v2 dst_sel:DWORD src0_sel:BYTE_0 src1_sel:DWORD\nv_add_nc_u32 v3, v3, v0",
+       {uninitialized},
+       32},
       // Of a pair each half by itself.
       {"gfx1100", "v_dual_mov_b32 v3, v2 :: v_dual_and_b32 v4, 15, v0", {}, 32},
       {"gfx1100", "v_dual_mov_b32 v3, v2 :: v_dual_add_f32 v4, v5, v0", {uninitialized}, 32},

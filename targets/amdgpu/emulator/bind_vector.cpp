@@ -57,6 +57,10 @@ Half used_half(const VectorRow& row, const Modifiers& m, const Operand* o, size_
   const bool low = (m.op_sel >> n & 1) == 0;
   const bool high_from_low = m.has_op_sel_hi && (m.op_sel_hi >> n & 1) == 0;
   const Value value = row.source[n];
+  if (m.sdwa && n < 2 && m.src_sel[n] != Select::dword)
+    return m.src_sel[n] == Select::byte_2 || m.src_sel[n] == Select::byte_3 || m.src_sel[n] == Select::word_1
+               ? Half::high
+               : Half::low;
   if (value == Value::mixed) return (m.op_sel_hi >> n & 1) == 0 ? Half::whole : low ? Half::low : Half::high;
   if (value == Value::f16x2 || value == Value::bf16x2 || value == Value::i16x2)
     return low && high_from_low ? Half::low : !low && !high_from_low ? Half::high : Half::whole;
@@ -152,9 +156,10 @@ Result<void> bind_vector(const Program& program, Parsed& parsed, const VectorRow
   i.run = run_vector;
   i.kind = Class::valu;
   i.modifiers = parsed.modifiers;
-  const bool is_plain = !i.modifiers.sdwa && i.modifiers.dpp == Lanewise::none;  // else a lane's parts move
-  i.defined_bits = is_plain ? find_defined_bits(row.mnemonic) : nullptr;
-  i.copies = is_plain && (i.defined_bits != nullptr || row.has(vector_flag::copies));
+  const Modifiers& m = i.modifiers;
+  const bool stays = m.dpp == Lanewise::none;  // else lanes move
+  i.defined_bits = stays && (!m.sdwa || m.dst_sel == Select::dword) ? find_defined_bits(row.mnemonic) : nullptr;
+  i.copies = i.defined_bits != nullptr || (stays && !m.sdwa && row.has(vector_flag::copies));
   i.whole_wave = row.has(vector_flag::whole_wave);
   i.row_index = row.index;
   TRY(check_modifiers(row, i.modifiers));

@@ -81,6 +81,18 @@ Shadow shadow_of(const Wave& w, const Operand& from, Value value, size_t lane) {
   return {from.kind == Kind::vgpr ? w.vgpr[from.first][lane] : w.word(from), defined};
 }
 
+/// SDWA's byte or half of a source, zeros or its sign above it.
+Shadow selected(const Shadow& s, Select which, bool sign_extend) {
+  if (which == Select::dword) return s;
+  const bool is_byte = which <= Select::byte_3;
+  const int at = is_byte ? 8 * static_cast<int>(which) : which == Select::word_1 ? 16 : 0;
+  const uint32_t mask = is_byte ? 0xffU : 0xffffU, sign = (mask >> 1) + 1;
+  Shadow part{s.value >> at & mask, s.defined >> at & mask};
+  if (sign_extend && (part.value & sign) != 0) part.value |= ~mask;
+  if (!sign_extend || (part.defined & sign) != 0) part.defined |= ~mask;
+  return part;
+}
+
 /// Copies of one word or two, of a half, or (v_pk_mov_b32) of a word of each source.
 std::array<Written16, 2> moved(const Wave& w, const Instr& i) {
   std::array<Written16, 2> defined = {everywhere, everywhere};
@@ -120,7 +132,10 @@ std::array<Written16, 2> defined_lanes(const Wave& w, const Instr& i, uint64_t e
   for (uint64_t left = enabled; left != 0; left &= left - 1) {
     const auto lane = static_cast<size_t>(std::countr_zero(left));
     In in;
-    for (size_t n = 0; n < i.vector->sources; ++n) in[n] = shadow_of(w, i.operand[n + 1], i.vector->source[n], lane);
+    for (size_t n = 0; n < i.vector->sources; ++n) {
+      in[n] = shadow_of(w, i.operand[n + 1], i.vector->source[n], lane);
+      if (i.modifiers.sdwa && n < 2) in[n] = selected(in[n], i.modifiers.src_sel[n], i.operand[n + 1].sign_extend);
+    }
     const uint32_t bits = i.defined_bits(in);
     if ((bits & 0xffff) != 0xffff) defined[0].low &= ~(uint64_t{1} << lane);
     if (bits >> 16 != 0xffff) defined[0].high &= ~(uint64_t{1} << lane);
