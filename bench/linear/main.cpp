@@ -15,6 +15,7 @@
 #include "bench/measure/machine.h"
 #include "bench/measure/roof_table.h"
 #include "bench/peers/contestant.h"
+#include "targets/targets.h"
 #include "tools/report/exit_status.h"
 #include "tools/report/table.h"
 
@@ -125,6 +126,8 @@ Result<int> compare(const Options& options) {
 Result<int> bench(const Options& options) {
   if (options.model) return compare(options);
   if (options.problems.empty()) return invalid("problem: none is given; a line is like 'w4a16 n=4096 k=4096 g=128'");
+  const Target* target = TRY(find_target(options.target));
+  TRY(target->can_execute());
   measure::RoofTable roofs = TRY(measure::RoofTable::create(options.threads));
   std::vector<report::Row> rows;
   for (const std::string& line : options.problems) TRY(contest(line, options, roofs, rows));

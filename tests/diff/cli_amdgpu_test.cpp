@@ -148,6 +148,14 @@ TEST(CliAmdgpu, ASchedulesRefusalIsAnError) {
   EXPECT_NE(result.err.find("mr=64 is over 32 rows"), std::string::npos) << result.err;
 }
 
+TEST(CliAmdgpu, BenchmarksNeedAMachineThatExecutesTheTarget) {
+  for (const char* command : {"bench_linear", "tune"}) {
+    const CommandResult result = run_command(command, on("gfx942"));
+    EXPECT_EQ(result.status, 3) << command;
+    EXPECT_NE(result.err.find("target gfx942 is a GPU's"), std::string::npos) << result.err;
+  }
+}
+
 TEST(CliAmdgpu, ADotWithoutMatrixInstructionsNamesWhatWouldRun) {
   const CommandResult result = run_command("tilejit", "linear 'w4a16 m=1 n=64 k=64 a=bf16 dot=mma' --target gfx1030");
   EXPECT_EQ(result.status, 3);

@@ -158,6 +158,21 @@ TEST(AmdgpuTarget, RefusesWithReasons) {
   EXPECT_NE(scratch.find("131072 bytes"), std::string::npos) << scratch;
 }
 
+/// Legal by the count of its sums and weights, but swiglu's halves and the row sums take what is left of 256 registers.
+TEST(AmdgpuTarget, ARegisterTileThatSpillsIsRefusedEveryTime) {
+  const Target& target = **find_target("gfx1100");
+  const Problem problem = *resolve(*parse_problem("w8a8 m=64 n=1024 k=512 epilogue=swiglu"), target.facts());
+  const Schedule schedule = *parse_schedule("panel=256 kk=4 streams=2 mr=10 nr=256");
+  ASSERT_TRUE(legal(problem, schedule, target.facts()));
+  for (int times = 0; times < 2; ++times) {
+    const auto compiled = compile(build_linear(problem, schedule), target, {});
+    ASSERT_FALSE(compiled);
+    EXPECT_EQ(compiled.error().kind, ErrorKind::unsupported);
+    EXPECT_NE(compiled.error().message.find("gfx1100: kernel gemm needs "), std::string::npos);
+    EXPECT_NE(compiled.error().message.find("smaller tiles (mr, nr or streams) fit"), std::string::npos);
+  }
+}
+
 }  // namespace
 }  // namespace tilejit
 
