@@ -2,6 +2,8 @@
 // result of another one of the same 16 k.
 #include <algorithm>
 #include <array>
+#include <span>
+#include <vector>
 
 #include "targets/amdgpu/matrix_form.h"
 #include "targets/amdgpu/selection.h"
@@ -84,11 +86,9 @@ class Step {
   }
 
   void multiply(llvm::Value* w, llvm::Value* x, int first) {
-    const int count = sums_of(form_);
-    llvm::Value* sum = s_.joined({&sums_[static_cast<size_t>(first)], static_cast<size_t>(count)});
-    sum = call(w, x, sum);
-    for (int i = 0; i < count; ++i)
-      sums_[static_cast<size_t>(first + i)] = b_.CreateExtractElement(sum, static_cast<uint64_t>(i));
+    const std::span<llvm::Value*> sums(&sums_[static_cast<size_t>(first)], static_cast<size_t>(sums_of(form_)));
+    llvm::Value* sum = call(w, x, s_.joined(sums));
+    for (size_t i = 0; i < sums.size(); ++i) sums[i] = b_.CreateExtractElement(sum, i);
   }
 
   llvm::Value* call(llvm::Value* w, llvm::Value* x, llvm::Value* sum) {
