@@ -57,8 +57,7 @@ class Inference {
     std::optional<Layout>& known = found_[static_cast<size_t>(v)];
     if (known && *known != layout)
       return refuse(instr,
-                    fmt::format("%{} would have to lie in the lanes in two ways; a copy of it in another register "
-                                "does not help, another use of memory does",
+                    fmt::format("%{} would have to lie in the lanes in two ways; a load of it for each way works",
                                 kernel_.value(v).name));
     changed_ |= !known;
     known = std::move(layout);

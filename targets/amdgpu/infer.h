@@ -1,7 +1,8 @@
 // The layout of every tile register of a kernel.
 //
 // Matrix steps demand the layouts of their instruction's operands; elementwise ops and broadcasts pass a demand on to the
-// registers that they read and write. What nobody demands has its columns over the lanes (columns_layout).
+// registers that they read and write. A lane holds neighbours of what goes between memory and shared memory as it is. What nobody
+// demands has its columns over the lanes (columns_layout).
 #pragma once
 
 #include <tilejit/result.h>

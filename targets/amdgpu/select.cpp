@@ -1,7 +1,6 @@
 #include "targets/amdgpu/select.h"
 
 #include <fmt/format.h>
-#include <llvm/IR/InlineAsm.h>
 #include <llvm/Target/TargetMachine.h>
 
 #include <algorithm>
@@ -170,7 +169,7 @@ class Selector {
   Result<void> body(size_t first, size_t last) {
     for (size_t i = first; i < last; ++i) {
       if (kernel_.body[i].op != ir::Op::for_loop) {
-        if (i > first) keep_loads_early(kernel_.body[i - 1], kernel_.body[i]);
+        if (i > first) order(kernel_.body[i - 1], kernel_.body[i]);
         TRY(visit(kernel_.body[i]));
         continue;
       }
@@ -186,20 +185,9 @@ class Selector {
     return instr.op == ir::Op::load && kernel_.buffer(instr.buffer).is_parameter();
   }
 
-  /// Loads that stand before matrix steps are for later ones: the scheduler must not move them to where they are used.
-  void keep_loads_early(const ir::Instr& last, const ir::Instr& next) {
-    constexpr int all_but_memory =
-        0x7ff & ~0x071;  // no loads or stores of memory, nor what stands for all instructions
-    if (!s_.has_matrix_steps || !is_from_memory(last) || is_from_memory(next)) return;
-    s_.b.CreateIntrinsic(llvm::Intrinsic::amdgcn_sched_barrier, {}, {s_.i32(all_but_memory)});
-  }
-
-  /// Keeps matrix steps apart: RDNA has no registers for the operands of several, and other waves
-  /// to run meanwhile.
-  void make_operands_late() {
-    constexpr int scalar_and_memory = 0x074;
-    if (is_cdna(s_.row.family)) return;
-    s_.b.CreateIntrinsic(llvm::Intrinsic::amdgcn_sched_barrier, {}, {s_.i32(scalar_and_memory)});
+  void order(const ir::Instr& last, const ir::Instr& next) {
+    if (is_from_memory(last) && !is_from_memory(next)) keep_loads_early(s_);
+    if (last.op == ir::Op::mma) keep_steps_apart(s_);
   }
 
   Result<void> visit(const ir::Instr& instr) {
@@ -224,10 +212,7 @@ class Selector {
       case ir::Op::reduce_max:
       case ir::Op::reduce_add: return select_reduce(s_, instr);
       case ir::Op::dot_i8: return select_dot_i8(s_, instr);
-      case ir::Op::mma:
-        TRY(select_mma(s_, instr));
-        make_operands_late();
-        return {};
+      case ir::Op::mma: return select_mma(s_, instr);
       case ir::Op::dot_bf16: return refuse(s_, instr, "no GPU instruction rounds as vdpbf16ps does; dot=fma works");
       case ir::Op::load: return select_load(s_, instr);
       case ir::Op::store: return select_store(s_, instr);
@@ -236,7 +221,7 @@ class Selector {
       case ir::Op::exp:
       case ir::Op::erf:
       case ir::Op::tanh: return refuse(s_, instr, "a function; the expand_functions pass comes first");
-      case ir::Op::barrier: barrier(); return {};
+      case ir::Op::barrier: select_barrier(s_, waves_); return {};
       case ir::Op::async_copy:
       case ir::Op::wait: return refuse(s_, instr, "asynchronous copies have no code; a load and a store work");
       case ir::Op::for_loop:
@@ -284,17 +269,6 @@ class Selector {
     if (grid_.size() == 1) return s_.wave;
     const auto columns = s_.i32(grid_[1]);
     return waves_loops_++ == 0 ? s_.b.CreateUDiv(s_.wave, columns) : s_.b.CreateURem(s_.wave, columns);
-  }
-
-  /// All LDS accesses of the wave are done before it arrives. A fence would make it wait for loads from memory as well, which are
-  /// meant to stay in flight.
-  void barrier() {
-    if (waves_ == 1) return s_.fence();
-    const char* text = s_.row.family == Family::rdna4 ? "s_wait_dscnt 0x0\ns_barrier_signal -1\ns_barrier_wait -1"
-                                                      : "s_waitcnt lgkmcnt(0)\ns_barrier";
-    llvm::FunctionType* type = llvm::FunctionType::get(s_.b.getVoidTy(), false);
-    llvm::CallInst* call = s_.b.CreateCall(llvm::InlineAsm::get(type, text, "~{memory}", true));
-    call->addFnAttr(llvm::Attribute::Convergent);
   }
 
   void set_number(const ir::Instr& instr, llvm::Value* iteration) {

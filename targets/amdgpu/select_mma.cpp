@@ -2,6 +2,8 @@
 // result of another one of the same 16 k.
 #include <algorithm>
 #include <array>
+#include <span>
+#include <vector>
 
 #include "targets/amdgpu/matrix_form.h"
 #include "targets/amdgpu/selection.h"
@@ -57,7 +59,7 @@ class Step {
         llvm::Value* w = operand(instr_.args[1], w_, c * depth_words + k);
         for (int r = 0; r < rows; ++r) {
           const Coord part{x_.register_part(r * depth_words).row, w_.register_part(c * depth_words).col, 0};
-          multiply(w, operand(instr_.args[0], x_, r * depth_words + k), sum_.register_of(part));
+          multiply(w, operand(instr_.args[0], x_, r * depth_words + k), part);
         }
       }
     s_.write(instr_.dst, std::move(sums_));
@@ -83,12 +85,15 @@ class Step {
     return llvm::FixedVectorType::get(b_.getInt32Ty(), words);
   }
 
-  void multiply(llvm::Value* w, llvm::Value* x, int first) {
-    const int count = sums_of(form_);
-    llvm::Value* sum = s_.joined({&sums_[static_cast<size_t>(first)], static_cast<size_t>(count)});
-    sum = call(w, x, sum);
-    for (int i = 0; i < count; ++i)
-      sums_[static_cast<size_t>(first + i)] = b_.CreateExtractElement(sum, static_cast<uint64_t>(i));
+  /// Registers of channels that the tile does not have are zeros.
+  void multiply(llvm::Value* w, llvm::Value* x, Coord part) {
+    const auto first = static_cast<size_t>(sum_.register_of(part));
+    const auto count = static_cast<size_t>(std::min(sums_of(form_), sum_.shape().cols - part.col));
+    std::vector<llvm::Value*> sums(static_cast<size_t>(sums_of(form_)),
+                                   llvm::Constant::getNullValue(sums_[0]->getType()));
+    for (size_t i = 0; i < count; ++i) sums[i] = sums_[first + i];
+    llvm::Value* sum = call(w, x, s_.joined(sums));
+    for (size_t i = 0; i < count; ++i) sums_[first + i] = b_.CreateExtractElement(sum, i);
   }
 
   llvm::Value* call(llvm::Value* w, llvm::Value* x, llvm::Value* sum) {

@@ -173,6 +173,31 @@ TEST(AmdgpuTarget, ARegisterTileThatSpillsIsRefusedEveryTime) {
   }
 }
 
+TEST(AmdgpuTarget, RefusesMatrixStepsThatItLacks) {
+  const std::string step = R"(kernel t(%a: global bf16[16,16], %w: global bf16[16,16], %o: global f32[16,16]) {
+  %x = load %a[0:16, 0:16] : bf16[16,1,16]
+  %u = load %w[0:16, 0:16] : bf16[1,16,16]
+  %acc = fill 0 : f32[16,16]
+  %acc = mma.cdna2_bf16 %x, %u, %acc : f32[16,16]
+  store %o[0:16, 0:16], %acc
+})";
+  EXPECT_EQ(refusal("gfx90a", step), "");
+  EXPECT_NE(refusal("gfx942", step).find("the bits of cdna2_bf16"), std::string::npos);
+  EXPECT_NE(refusal("gfx1030", step).find("dot=fma"), std::string::npos);
+  const std::string twice = refusal(
+      "gfx942", R"(kernel t(%a: global i8[16,32], %w: global u4[4,16,8], %z: global i32[16], %o: global i32[16,16]) {
+  %x = load %a[0:16, 0:32] : i8[16,1,32]
+  %q = load %w[0:4, 0:16, 0:8] : u4[4,16,8]
+  %zero = load %z[0:16] : i32[1,16]
+  %u = unpack_zero %q, %zero lane 0 : i8[1,16,32]
+  %acc = fill 0 : i32[16,16]
+  %acc = mma.i8 %x, %u, %acc : i32[16,16]
+  %acc = add %acc, %zero : i32[16,16]
+  store %o[0:16, 0:16], %acc
+})");
+  EXPECT_NE(twice.find("%zero would have to lie in the lanes in two ways"), std::string::npos) << twice;
+}
+
 }  // namespace
 }  // namespace tilejit
 
