@@ -150,9 +150,7 @@ TEST(AmdgpuLayout, NumericsOfAnotherFamilyHaveNoInstruction) {
     EXPECT_EQ(find_matrix_form(Family::rdna2, form.numerics, form.k), nullptr);
     if (form.type == Type::i8) continue;
     for (const Family other : {Family::cdna2, Family::cdna3, Family::cdna4, Family::rdna3, Family::rdna4})
-      if (other != form.family) {
-        EXPECT_EQ(find_matrix_form(other, form.numerics, form.k), nullptr);
-      }
+      if (other != form.family) { EXPECT_EQ(find_matrix_form(other, form.numerics, form.k), nullptr); }
   }
 }
 

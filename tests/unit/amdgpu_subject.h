@@ -11,8 +11,8 @@
 #include <string>
 #include <vector>
 
-#include "targets/amdgpu/launcher.h"
 #include "targets/amdgpu/emulator/emulator.h"
+#include "targets/amdgpu/launcher.h"
 #include "tests/unit/assemble_amdgpu.h"
 
 namespace tilejit::testing {

@@ -153,24 +153,28 @@ Known known_of(const Program& p) {
   return known;
 }
 
-/// Follows one trace without the wait, except to see whether it would have waited.
-WaitProof follow(const Program& p, const Known& known, const Trace& trace, size_t left_out, bool is_alone) {
+bool arrives_at_barrier(std::string_view text) { return text == "s_barrier" || text.starts_with("s_barrier_signal"); }
+
+/// Follows one trace with `looser` in the wait's place, except to see whether it would have waited.
+WaitProof follow(const Program& p, const Known& known, const Trace& trace, size_t changed,
+                 std::span<const int16_t> looser, bool is_alone) {
   WaitProof proof{WaitProof::Kind::not_executed, {}};
   Counters with, without;
   for (const uint32_t at : trace) {
     const Instr& i = p.instrs[at];
-    if (at == left_out && proof.kind == WaitProof::Kind::not_executed) proof.kind = WaitProof::Kind::idle;
+    if (at == changed && proof.kind == WaitProof::Kind::not_executed) proof.kind = WaitProof::Kind::idle;
     for (size_t c = 0; c < wait_counters; ++c) {
       if (i.wait[c] < 0) continue;
       const bool waited = with.wait(static_cast<Counter>(c), i.wait[c]);
-      if (at == left_out && waited) proof.kind = WaitProof::Kind::covered;
-      if (at != left_out) without.wait(static_cast<Counter>(c), i.wait[c]);
+      if (at == changed && waited) proof.kind = WaitProof::Kind::covered;
+      const int limit = at != changed ? i.wait[c] : looser.empty() ? -1 : looser[c];
+      if (limit >= 0) without.wait(static_cast<Counter>(c), limit);
     }
     const auto needed = [&](const std::string& what) {
       return WaitProof{WaitProof::Kind::needed, fmt::format("{:#x}: {}: {}", p.addresses[at], p.texts[at], what)};
     };
     // A barrier's arrival tells the other waves that all LDS accesses before it are done.
-    const bool arrives = p.texts[at] == "s_barrier" || p.texts[at].starts_with("s_barrier_signal");
+    const bool arrives = arrives_at_barrier(p.texts[at]);
     if (arrives && !is_alone && without.has_lds()) return needed("LDS accesses are not done");
     if (known.sent[at].touches_lds && without.has_load_to_lds()) return needed("a load to the LDS is not done");
     const Sent& sent = known.sent[at];
@@ -260,12 +264,31 @@ WaitProof combined(const std::vector<WaitProof>& proofs) {
   return proof;
 }
 
-WaitProof prove_redundant(const Program& program, const std::vector<Trace>& traces, size_t instruction,
-                          bool is_alone_in_group) {
+WaitProof prove_harmless(const Program& program, const std::vector<Trace>& traces, size_t instruction,
+                         std::span<const int16_t> looser, bool is_alone_in_group) {
   const Known known = known_of(program);
   std::vector<WaitProof> proofs;
-  for (const Trace& trace : traces) proofs.push_back(follow(program, known, trace, instruction, is_alone_in_group));
+  for (const Trace& trace : traces)
+    proofs.push_back(follow(program, known, trace, instruction, looser, is_alone_in_group));
   return combined(proofs);
+}
+
+bool separates_nothing(const Program& program, const std::vector<Trace>& traces, size_t instruction) {
+  bool has_before = false, has_behind = false;
+  for (const Trace& trace : traces) {
+    bool since_barrier = false, is_behind = false;
+    for (const uint32_t at : trace) {
+      if (arrives_at_barrier(program.texts[at])) {
+        is_behind = at == instruction;
+        has_before |= is_behind && since_barrier;
+        since_barrier = false;
+      }
+      if (!sent_by(program, at).touches_lds) continue;
+      since_barrier = true;
+      has_behind |= is_behind;
+    }
+  }
+  return !has_before || !has_behind;
 }
 
 WaitProof prove_alu_wait_redundant(const Program& program, const std::vector<Trace>& traces, size_t instruction) {

@@ -4,6 +4,7 @@
 #ifdef TILEJIT_HAVE_AMDGPU
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -24,13 +25,16 @@ struct WaitProof {
   enum class Kind : uint8_t { idle, covered, not_executed, needed } kind = Kind::idle;
   std::string where;
 };
-WaitProof prove_redundant(const amdgpu::emulator::Program& program, const std::vector<Trace>& traces,
-                          size_t instruction, bool is_alone_in_group);
+/// `looser` is what the wait allows instead for each counter, -1: any number; empty where it is left out.
+WaitProof prove_harmless(const amdgpu::emulator::Program& program, const std::vector<Trace>& traces, size_t instruction,
+                         std::span<const int16_t> looser, bool is_alone_in_group);
 
 /// The same of s_wait_alu on RDNA 4: `idle` when no SGPR that it waits for has been written, `covered` when none that was and
 /// whose pair VALU has read before is read until another wait.
 WaitProof prove_alu_wait_redundant(const amdgpu::emulator::Program& program, const std::vector<Trace>& traces,
                                    size_t instruction);
+/// A barrier before which, or behind which, no wave accesses the LDS up to the next one: no two accesses are kept apart by it.
+bool separates_nothing(const amdgpu::emulator::Program& program, const std::vector<Trace>& traces, size_t instruction);
 /// RDNA needs no s_nop but before VGPRs are freed; others fill the code up to a branch target on a boundary of fetched code.
 bool is_padding(const amdgpu::emulator::Program& program, size_t instruction);
 

@@ -94,10 +94,13 @@ Result<void> bind_source(const Program& program, const VectorRow& row, size_t n,
     case Kind::vgpr: {
       if (value != Value::wide && o.words != words_of(value) && o.first != scalar::null)
         return invalid(fmt::format("the emulator knows source {} with {} words", n, words_of(value)));
-      // Compilers add 32-bit products by 64-bit instructions and leave the addend's high word undefined.
-      const bool is_low_word = n == 2 && row.mnemonic.starts_with("v_mad_") && value == Value::b64;
-      if (is_low_word && o.kind == Kind::vgpr) {
+      // Compilers add 32-bit products by 64-bit instructions and leave the addend's high word undefined: it reaches the high
+      // word of the result only.
+      if (n == 2 && row.mnemonic.starts_with("v_mad_") && value == Value::b64 && o.kind == Kind::vgpr) {
         add_read(i, Range{o.first, 1, true, Half::whole});
+        Range high{static_cast<uint16_t>(o.first + 1), 1, true, Half::whole};
+        high.copied = true;
+        add_read(i, high);
         return {};
       }
       // Both results may take one register of a pair; the other one is not read then.
