@@ -5,6 +5,7 @@
 #include <llvm/Analysis/LoopAnalysisManager.h>
 #include <llvm/Analysis/TargetTransformInfo.h>
 #include <llvm/CodeGen/CodeGenTargetMachineImpl.h>
+#include <llvm/CodeGen/MachineFunctionPass.h>
 #include <llvm/CodeGen/MachineModuleInfo.h>
 #include <llvm/CodeGen/Passes.h>
 #include <llvm/CodeGen/TargetPassConfig.h>
@@ -43,14 +44,24 @@ class Diagnostics final : public llvm::DiagnosticHandler {
   explicit Diagnostics(std::string& words) : words_(words) {}
   bool handleDiagnostics(const llvm::DiagnosticInfo& info) override {
     if (info.getSeverity() != llvm::DS_Error) return true;
-    llvm::raw_string_ostream out(words_);
-    if (!words_.empty()) out << "; ";
-    llvm::DiagnosticPrinterRawOStream printer(out);
-    info.print(printer);
+    const std::string words = words_of(info);
+    if (words_.find(words) != std::string::npos) return true;  // the same of another instruction
+    words_ += (words_.empty() ? "" : "; ") + words;
     return true;
   }
 
  private:
+  /// Without the function's type, which `unsupported` prints.
+  static std::string words_of(const llvm::DiagnosticInfo& info) {
+    if (const auto* unsupported = llvm::dyn_cast<llvm::DiagnosticInfoUnsupported>(&info))
+      return unsupported->getMessage().str();
+    std::string words;
+    llvm::raw_string_ostream out(words);
+    llvm::DiagnosticPrinterRawOStream printer(out);
+    info.print(printer);
+    return words.empty() ? "an error without a text" : words;
+  }
+
   std::string& words_;
 };
 
@@ -118,8 +129,30 @@ bool is_scheduled_twice(const llvm::Module& module) {
   return longest <= longest_scheduled_twice;
 }
 
-/// The passes of addPassesToEmitFile, which has no place to leave one out. Null: LLVM cannot write objects of this machine.
-std::optional<llvm::SmallVector<char, 0>> emit(llvm::Module& module, llvm::TargetMachine& generic) {
+/// Empties functions once an error was diagnosed: what LLVM goes on with then may be an instruction whose encoding ends the
+/// process.
+class EmptyAfterErrors final : public llvm::MachineFunctionPass {
+ public:
+  explicit EmptyAfterErrors(const std::string& errors) : MachineFunctionPass(id), errors_(errors) {}
+  bool runOnMachineFunction(llvm::MachineFunction& function) override {
+    if (errors_.empty()) return false;
+    for (llvm::MachineBasicBlock& block : function) block.clear();
+    return true;
+  }
+  void getAnalysisUsage(llvm::AnalysisUsage& usage) const override {
+    usage.setPreservesAll();
+    MachineFunctionPass::getAnalysisUsage(usage);
+  }
+
+ private:
+  static char id;  // its address is the pass's name to LLVM
+  const std::string& errors_;
+};
+char EmptyAfterErrors::id = 0;
+
+/// The passes of addPassesToEmitFile, which has no place to leave one out or to add one. Null: LLVM cannot write objects of this machine.
+std::optional<llvm::SmallVector<char, 0>> emit(llvm::Module& module, llvm::TargetMachine& generic,
+                                               const std::string& errors) {
   auto& machine = static_cast<llvm::CodeGenTargetMachineImpl&>(generic);
   llvm::SmallVector<char, 0> bytes;
   llvm::raw_svector_ostream out(bytes);
@@ -133,6 +166,7 @@ std::optional<llvm::SmallVector<char, 0>> emit(llvm::Module& module, llvm::Targe
   if (config->addISelPasses()) return std::nullopt;
   config->addMachinePasses();
   config->setInitialized();
+  passes.add(new EmptyAfterErrors(errors));
   if (machine.addAsmPrinter(passes, out, nullptr, llvm::CodeGenFileType::ObjectFile, info->getMMI().getContext()))
     return std::nullopt;
   passes.add(llvm::createFreeMachineFunctionPass());
@@ -168,9 +202,12 @@ Result<std::vector<uint8_t>> generate(llvm::Module& module, llvm::TargetMachine&
   CHECK(is_sound, broken + print(module));
   optimize(module, machine);
   if (stages) stages("llvm_opt", print(module));
-  const auto object = emit(module, machine);
+  const auto object = emit(module, machine, words);
   module.getContext().setDiagnosticHandler(nullptr);
-  if (!words.empty()) return unsupported(fmt::format("LLVM: {}", words));
+  const auto kernel = std::ranges::find_if(module, [](const llvm::Function& f) { return !f.isDeclaration(); });
+  if (!words.empty())
+    return unsupported(fmt::format("{}: kernel {}: LLVM: {}", std::string_view(machine.getTargetCPU()),
+                                   std::string_view(kernel->getName()), words));
   if (!object) return unsupported("LLVM cannot write AMDGPU objects");
   return link({object->data(), object->size()});
 }
