@@ -1,6 +1,7 @@
 #include "jit/candidates.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "jit/default_schedule.h"
 #include "jit/matrix_schedule.h"
@@ -54,12 +55,10 @@ class Space {
   }
 
  private:
-  /// All streams of the layout, a half, a quarter.
+  /// All streams of the layout; of as many as layouts have, also a half and a quarter.
   std::vector<int> tile_streams() const {
-    std::vector<int> counts = {0};
-    for (const int parts : {2, 4})
-      if (layout_.streams % parts == 0) counts.push_back(layout_.streams / parts);
-    return counts;
+    constexpr int most = stream_counts[std::size(stream_counts) - 1];
+    return layout_.streams == most ? std::vector<int>{0, most / 2, most / 4} : std::vector<int>{0};
   }
 
   /// Register tiles in steps of a matrix step, and the waves that share a task.
