@@ -10,6 +10,7 @@
 #include "jit/compile.h"
 #include "jit/default_schedule.h"
 #include "targets/targets.h"
+#include "tests/support/gpu_rows.h"
 #include "tests/support/kernel_text.h"
 #include "tests/support/target_run.h"
 
@@ -65,9 +66,7 @@ kernel product(%x: global f32[4,64], %y: global f32[4,64], %out: global f16[4,64
   EXPECT_EQ(test::disagreement(target, Device::emulated, kernel, 1, arguments), "");
 }
 
-INSTANTIATE_TEST_SUITE_P(Rows, AmdgpuProgram,
-                         testing::Values("gfx90a", "gfx942", "gfx950", "gfx1030", "gfx1100", "gfx1150", "gfx1151",
-                                         "gfx1200", "gfx1201"),
+INSTANTIATE_TEST_SUITE_P(Rows, AmdgpuProgram, testing::ValuesIn(test::gpu_rows),
                          [](const auto& row) { return row.param; });
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "targets/targets.h"
+#include "tests/support/gpu_rows.h"
 #include "tests/support/random_cases.h"
 #include "tests/support/random_kernel.h"
 #include "tests/support/target_run.h"
@@ -55,9 +56,7 @@ TEST_P(AmdgpuRandomKernel, EqualsTheInterpreterOrIsRefused) {
   EXPECT_LE(4 * refused, cases + 8);
 }
 
-INSTANTIATE_TEST_SUITE_P(Rows, AmdgpuRandomKernel,
-                         testing::Values("gfx90a", "gfx942", "gfx950", "gfx1030", "gfx1100", "gfx1150", "gfx1151",
-                                         "gfx1200", "gfx1201"),
+INSTANTIATE_TEST_SUITE_P(Rows, AmdgpuRandomKernel, testing::ValuesIn(test::gpu_rows),
                          [](const auto& row) { return row.param; });
 
 }  // namespace

@@ -22,6 +22,7 @@
 #include "jit/compile.h"
 #include "jit/matrix_schedule.h"
 #include "targets/targets.h"
+#include "tests/support/gpu_rows.h"
 #include "tests/support/random_cases.h"
 #include "tests/support/random_numbers.h"
 #include "tests/support/random_problem.h"
@@ -159,9 +160,7 @@ TEST_P(AmdgpuSchedules, AreRefusedOrCompiled) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Rows, AmdgpuSchedules,
-                         testing::Values("gfx90a", "gfx942", "gfx950", "gfx1030", "gfx1100", "gfx1150", "gfx1151",
-                                         "gfx1200", "gfx1201"),
+INSTANTIATE_TEST_SUITE_P(Rows, AmdgpuSchedules, testing::ValuesIn(test::gpu_rows),
                          [](const auto& row) { return row.param; });
 
 }  // namespace

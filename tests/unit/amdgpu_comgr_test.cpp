@@ -18,6 +18,7 @@
 #include "targets/amdgpu/arch.h"
 #include "targets/amdgpu/kernel_arguments.h"
 #include "targets/targets.h"
+#include "tests/support/gpu_rows.h"
 
 namespace tilejit {
 namespace {
@@ -202,9 +203,7 @@ TEST(AmdgpuComgrReader, FindsNothingInWhatIsNoCodeObject) {
   EXPECT_EQ(metadata_of(*f, std::vector<uint8_t>(64, 1))["amdhsa.kernels"].size(), 0u);
 }
 
-INSTANTIATE_TEST_SUITE_P(Rows, AmdgpuComgr,
-                         testing::Values("gfx90a", "gfx942", "gfx950", "gfx1030", "gfx1100", "gfx1150", "gfx1151",
-                                         "gfx1200", "gfx1201"),
+INSTANTIATE_TEST_SUITE_P(Rows, AmdgpuComgr, testing::ValuesIn(test::gpu_rows),
                          [](const auto& row) { return row.param; });
 
 }  // namespace

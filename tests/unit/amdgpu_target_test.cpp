@@ -14,6 +14,7 @@
 #include "targets/amdgpu/emulator/code_object.h"
 #include "targets/amdgpu/kernel_arguments.h"
 #include "targets/targets.h"
+#include "tests/support/gpu_rows.h"
 #include "tests/support/kernel_text.h"
 #include "tests/support/target_run.h"
 
@@ -91,10 +92,7 @@ TEST_P(AmdgpuRow, NoDeviceIsAReason) {
   EXPECT_NE(can.error().message.find("device hip or emulated can"), std::string::npos);
 }
 
-INSTANTIATE_TEST_SUITE_P(Rows, AmdgpuRow,
-                         testing::Values("gfx90a", "gfx942", "gfx950", "gfx1030", "gfx1100", "gfx1150", "gfx1151",
-                                         "gfx1200", "gfx1201"),
-                         [](const auto& row) { return row.param; });
+INSTANTIATE_TEST_SUITE_P(Rows, AmdgpuRow, testing::ValuesIn(test::gpu_rows), [](const auto& row) { return row.param; });
 
 TEST(AmdgpuTarget, ThreadsGetEqualBytes) {
   const Target& target = **find_target("gfx942");
