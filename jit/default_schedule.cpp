@@ -107,13 +107,12 @@ class Defaults {
   /// Panels of one vector are read side by side, so that tiles of fewer streams, which hold more rows, still read each weight
   /// once.
   bool has_narrow_tiles() const { return panel_vectors() == 1 && layout_.streams >= tile_vectors; }
-  /// Of the narrowest tile with so many rows. A row of one vector asks for a load beside each dot step: integer dots, where
-  /// unpacking would be repeated otherwise.
-  Width narrow(int mr) const {
-    if (!has_narrow_tiles()) return {};
-    if (mr <= most_rows_of_two_vectors && most_rows(of_vectors(2), unpacking_registers(problem_)) >= mr)
-      return of_vectors(2);
-    return mr <= most_rows_of_one_vector && problem_.has_integer_dot() ? of_vectors(1) : Width{};
+  /// Rows of a narrow tile, at most. A row of one vector asks for a load beside each dot step: only integer dots have it, which
+  /// would unpack for each of several tiles.
+  int most_narrow(int count) const {
+    if (!has_narrow_tiles() || (count == 1 && !problem_.has_integer_dot())) return 0;
+    return std::min(most_rows(of_vectors(count), unpacking_registers(problem_)),
+                    count == 1 ? most_rows_of_one_vector : most_rows_of_two_vectors);
   }
 
   /// Rows of one of `tiles` register tiles, at most.
@@ -130,8 +129,9 @@ class Defaults {
     const int unpacking = unpacking_registers(problem_);
     for (const Width width : {all, shared()})
       if (mr <= most_rows_of_tile && most_rows(width, unpacking) >= mr) return width;
-    const Width width = narrow(mr);
-    return width.nr != 0 && most_rows(width, unpacking) >= mr ? width : Width{};
+    for (const int count : {2, 1})
+      if (most_narrow(count) >= mr) return of_vectors(count);
+    return {};
   }
 
   Loops tile(int mr, Width width) const {
@@ -267,7 +267,7 @@ Layout default_layout(const Problem& problem, const TargetFacts& target) {
   layout.panel = static_cast<int>(round_up(columns / halves, target.lanes));
   if (target.prefetch_bytes == 0) return layout;
   // Measured on Sapphire Rapids at m = 1: one stream of 64 columns has 75 to 85 % of the bandwidth, four of 16 have 91 %, four
-  // of 32 have 93 to 97 %.
+  // of 32 have 93 to 97 %, eight of 16 all of it.
   layout.panel = target.lanes;
   const auto panels = static_cast<unsigned>(columns / target.lanes);
   const bool has_many = problem.n >= int64_t{enough_tasks_of_row} * 2 * tile_vectors * target.lanes;
