@@ -75,9 +75,16 @@ Result<void> Contestant::prepare() {
   return {};
 }
 
-Result<void> Contestant::measure() {
-  samples_.push_back(TRY(time_calls(calls_)));
+Result<void> Contestant::measure(measure::RoofTable& roofs) {
+  const double seconds = TRY(time_calls(calls_));
+  turns_.push_back(roofs.turn(seconds, threads_.max_threads, peak_of(copies_->problem.dot)));
   return {};
+}
+
+double Contestant::times_of(const Contestant& other) const {
+  std::vector<double> ratios;
+  for (size_t i = 0; i < turns_.size(); ++i) ratios.push_back(turns_[i].seconds / other.turns_[i].seconds);
+  return measure::summarize(ratios).median;
 }
 
 Result<report::Row> Contestant::result(const measure::RoofTable& roofs) const {
@@ -87,15 +94,17 @@ Result<report::Row> Contestant::result(const measure::RoofTable& roofs) const {
   report::Row row = report::describe_row(problem, linear.info().target);
   row.threads = threads_.max_threads;
   row.compile_us = compile_us_;
-  const measure::Summary summary = measure::summarize(samples_);
+  std::vector<double> samples;
+  for (const measure::Turn& turn : turns_) samples.push_back(turn.seconds);
+  const measure::Summary summary = measure::summarize(samples);
   report::fill_time(row, linear, summary.median);
   row.spread = summary.spread();
   const auto bytes = static_cast<double>(linear.info().information_bytes);
   const double operations = 2.0 * static_cast<double>(m_ * problem.n * problem.k);
-  const measure::Bound bound = roofs.bound(threads_.max_threads, bytes, operations, peak_of(problem.dot));
-  row.roof = bound.roof;
-  row.roof_share = bound.seconds / summary.median;
-  row.read_share = roofs.bound(threads_.max_threads, bytes, 0, peak_of(problem.dot)).seconds / summary.median;
+  const measure::Share share = roofs.share(turns_, threads_.max_threads, bytes, operations, peak_of(problem.dot));
+  row.roof = share.roof;
+  row.roof_share = share.of_roof;
+  row.read_share = share.of_read;
   TRY(report::fill_check(row, linear, copies_->first, inputs_, threads_));
   return row;
 }

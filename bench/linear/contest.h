@@ -45,10 +45,15 @@ class Contestant {
 
   /// Compiles, warms, and chooses how many calls a sample takes.
   Result<void> prepare();
-  /// Seconds of one call, as one more sample.
-  Result<void> measure();
+  /// Times one more sample, and after it the peak of its dot instruction.
+  Result<void> measure(measure::RoofTable& roofs);
   const report::Matrix& activations() const { return inputs_.a; }
   int threads() const { return threads_.max_threads; }
+  int64_t m() const { return m_; }
+  /// The same layers on as many threads.
+  bool is_beside(const Contestant& other) const { return copies_ == other.copies_ && threads() == other.threads(); }
+  /// This one's time / the other's: the median of the ratios within each repetition.
+  double times_of(const Contestant& other) const;
   /// The row, with the check of what was timed.
   Result<report::Row> result(const measure::RoofTable& roofs) const;
 
@@ -63,7 +68,7 @@ class Contestant {
   int64_t calls_ = 1;
   size_t next_ = 0;
   double compile_us_ = 0;
-  std::vector<double> samples_;
+  std::vector<measure::Turn> turns_;
 };
 
 }  // namespace tilejit::bench

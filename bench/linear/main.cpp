@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <deque>
 #include <memory>
 #include <span>
@@ -23,8 +24,9 @@ namespace tilejit::bench {
 namespace {
 
 constexpr const char* tool = "bench_linear";
-constexpr std::string_view columns[] = {"problem", "threads", "compile us", "time us", "spread", "GB/s",    "GFLOP/s",
-                                        "roof",    "share",   "of read",    "rel_l2",  "ok",     "schedule"};
+constexpr std::string_view columns[] = {"problem", "threads", "compile us", "time us", "of m = 1",
+                                        "spread",  "GB/s",    "GFLOP/s",    "roof",    "share",
+                                        "of read", "rel_l2",  "ok",         "schedule"};
 constexpr std::string_view peer_columns[] = {"problem", "threads", "peer",  "time us", "of ours", "spread", "GB/s",
                                              "GFLOP/s", "roof",    "share", "of read", "rel_l2",  "ok",     "schedule"};
 
@@ -89,12 +91,15 @@ Result<void> contest(const std::string& line, const Options& options, measure::R
   for (int i = 0; i < options.repetitions; ++i) {
     roofs.measure();
     for (size_t c = 0; c < contestants.size(); ++c) {
-      TRY(contestants[c].measure());
+      TRY(contestants[c].measure(roofs));
       for (peers::PeerContestant& rival : rivals[c].contestants) rival.measure();
     }
   }
   for (size_t c = 0; c < contestants.size(); ++c) {
-    const report::Row ours = TRY(contestants[c].result(roofs));
+    report::Row ours = TRY(contestants[c].result(roofs));
+    const auto one_row = std::ranges::find_if(
+        contestants, [&](const Contestant& other) { return other.m() == 1 && other.is_beside(contestants[c]); });
+    if (one_row != contestants.end()) ours.of_one_row = contestants[c].times_of(*one_row);
     rows.push_back(ours);
     const bool is_first = c < ms.size() * options.threads.size();
     if (opened && is_first && !opened->reason.empty()) rows.push_back(peers::no_peer_row(ours, "any", opened->reason));

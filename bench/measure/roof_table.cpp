@@ -9,6 +9,7 @@ Result<RoofTable> RoofTable::create(std::vector<int> thread_counts) {
 }
 
 void RoofTable::measure() {
+  ++repetitions_;
   for (const int threads : threads_) {
     for (const int streams : ReadRoof::stream_counts)
       reads_[{threads, streams}].push_back(read_.gbps(threads, streams));
@@ -26,17 +27,33 @@ std::vector<RoofTable::Line> RoofTable::lines() const {
   return lines;
 }
 
-Bound RoofTable::bound(int threads, double bytes, double operations, Peak peak) const {
-  Bound bound;
+Turn RoofTable::turn(double seconds, int threads, Peak peak) {
+  Turn turn{.seconds = seconds, .repetition = repetitions_ - 1};
+  if (!has(peak)) return turn;
+  turn.peak_gops = peak_gops(peak, threads);
+  peaks_[{threads, peak}].push_back(turn.peak_gops);
+  return turn;
+}
+
+Share RoofTable::share(const std::vector<Turn>& turns, int threads, double bytes, double operations, Peak peak) const {
+  Share share;
+  double best = 0;  // GB/s
   for (const auto& [key, samples] : reads_) {
-    if (key.first != threads) continue;
-    const double seconds = bytes * 1e-9 / summarize(samples).median;
-    if (bound.roof.empty() || seconds < bound.seconds) bound = {fmt::format("read x{} streams", key.second), seconds};
+    const double gbps = summarize(samples).median;
+    if (key.first != threads || gbps <= best) continue;
+    best = gbps;
+    std::vector<double> shares;
+    for (const Turn& t : turns) shares.push_back(bytes * 1e-9 / samples[t.repetition] / t.seconds);
+    share.roof = fmt::format("read x{} streams", key.second);
+    share.of_read = summarize(shares).median;
   }
-  const auto found = peaks_.find({threads, peak});
-  if (found == peaks_.end()) return bound;
-  const double seconds = operations * 1e-9 / summarize(found->second).median;
-  return seconds > bound.seconds ? Bound{std::string(to_string(peak)), seconds} : bound;
+  share.of_roof = share.of_read;
+  if (!has(peak)) return share;
+  std::vector<double> shares;
+  for (const Turn& t : turns) shares.push_back(operations * 1e-9 / t.peak_gops / t.seconds);
+  const double of_peak = summarize(shares).median;
+  if (of_peak > share.of_roof) share = {std::string(to_string(peak)), of_peak, share.of_read};
+  return share;
 }
 
 }  // namespace tilejit::measure

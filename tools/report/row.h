@@ -35,6 +35,7 @@ struct Row {
   std::optional<double> roof_share;
   std::optional<double> read_share;  // information bytes per second, of the read roof whichever roof binds
   std::optional<double> relative;    // a peer's time / ours
+  std::optional<double> of_one_row;  // time / that of m = 1, where the run has both
   std::optional<double> rel_l2;
   std::optional<double> sqnr_db;
   std::optional<bool> ok;
