@@ -57,11 +57,9 @@ class Defaults {
 
  private:
   /// Unpacked weights serve one of `tiles` register tiles; else a panel of them is expanded for all. A panel has no use where
-  /// unpacking costs nothing beside the dot steps, and little for few tiles of integer dots. Integer dots of 8 bits take four
-  /// cache lines a step, which come faster from a panel than from as many streams.
+  /// unpacking costs nothing beside the dot steps, and little for few tiles of integer dots.
   bool unpacks_in_tile(int64_t tiles) const {
-    if (target_.unpacks_beside_dot || target_.task_bytes != 0) return true;
-    if (problem_.is_cheap_to_unpack()) return tiles != many_tiles || !has_narrow_tiles() || !problem_.has_integer_dot();
+    if (target_.unpacks_beside_dot || target_.task_bytes != 0 || problem_.is_cheap_to_unpack()) return true;
     return problem_.has_integer_dot() && (tiles == 2 || (tiles != many_tiles && shares_narrow_tiles()));
   }
 
@@ -151,8 +149,16 @@ class Defaults {
     if (m_hi > mr)
       ask_for_next_block(loops);
     else
-      loops.prefetch = usual_prefetch({layout_, loops}, target_);
+      loops.prefetch = asks_for_next_tile(width) ? next_block_bytes(problem_, {layout_, loops})
+                                                 : usual_prefetch({layout_, loops}, target_);
     ranges_.push_back(loops);
+  }
+
+  /// Two streams that nothing else keeps waiting are asked for a tile ahead: measured 8 to 15 % faster with 4 bits on Sapphire
+  /// Rapids, 1 % with 8.
+  bool asks_for_next_tile(Width width) const {
+    return target_.prefetch_bytes != 0 && width.sr == 2 && layout_.streams > 2 && problem_.has_integer_dot() &&
+           problem_.digits() == 1;
   }
 
   void add_panel(int64_t m_lo, int64_t m_hi, int mr) {
@@ -207,7 +213,8 @@ class Defaults {
       cut_k(last);
       ask_for_next_block(last);
     }
-    if (target_.prefetch_bytes != 0) last.unroll = 4;
+    // About 200 dot steps an iteration, of four vectors of six rows.
+    if (target_.prefetch_bytes != 0) last.unroll = problem_.scheme == Scheme::w8a8 ? 8 : 4;
   }
 
   /// Packed panels that leave L2 no room for activations are used in blocks of k, where scratch can hold their sums.

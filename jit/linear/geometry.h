@@ -87,8 +87,11 @@ struct Geometry {
   int64_t prefetch_words() const;
   /// Rows of a task of waves, of a register tile else.
   int row_unit() const { return loops.mr * loops.wm; }
-  /// Rows of the tiles that make activations: those of a register tile, or one at a time where waves run.
-  int prepared_rows() const { return is_matrix() ? 1 : loops.mr; }
+  /// Activations are made one row at a time where waves run, and where they are quantized: that reads a row several times, so
+  /// that it should stay in L1. A gather reads its indices once for all rows.
+  bool prepares_single_rows() const { return is_matrix() || (p.has_integer_dot() && !p.perm); }
+  /// Rows of the tiles that make activations: one, else those of a register tile.
+  int prepared_rows() const { return prepares_single_rows() ? 1 : loops.mr; }
   /// Rows of ap and asum: m rounded up to whole row units.
   ir::Extent rows() const { return ir::Extent::of_m(row_unit(), row_unit()); }
   /// The row of numerics of matrix steps.

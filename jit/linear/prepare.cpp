@@ -46,8 +46,7 @@ class Prepare {
   }
 
   ir::Kernel build() {
-    const Affine row =
-        g.is_matrix() ? open_wave_rows() : Affine::of(b.for_loop(LoopKind::tasks, "b", 0, g.row_blocks()), g.loops.mr);
+    const Affine row = g.is_matrix() ? open_wave_rows() : open_rows();
     from_row_ = row;
     to_row_ = g.p.has_integer_dot() && !g.is_matrix() ? Affine(0) : row;
     copy_groups();
@@ -55,7 +54,8 @@ class Prepare {
     if (g.has_c() && !g.p.quantizes_rows()) sum_chunks();
     if (g.p.has_integer_dot())
       quantize(g, b, {.row = row, .staged_row = to_row_, .staged = to_, .ap = ap_, .asum = asum_});
-    if (g.is_matrix()) close_wave_rows();
+    if (g.prepares_single_rows()) b.end();
+    if (g.is_matrix()) b.end();
     b.end();
     return b.take();
   }
@@ -64,7 +64,7 @@ class Prepare {
   /// Rows of f32 before they are quantized: in a task's own memory, or, where waves run, in rows of their own.
   BufferId staged() {
     if (g.is_matrix()) return b.buffer("staged", Space::workspace, Type::f32, {g.rows(), g.ap_columns});
-    return b.buffer("staged", Space::scratch, Type::f32, {g.loops.mr, g.ap_columns});
+    return b.buffer("staged", Space::scratch, Type::f32, {g.prepared_rows(), g.ap_columns});
   }
 
   /// The rows of a task, shared by waves: rows past m become zeros.
@@ -77,9 +77,12 @@ class Prepare {
     const Affine wave = Affine::of(b.for_loop(LoopKind::waves, "w", 0, waves), g.row_unit() / waves);
     return unit + wave + Affine::of(b.for_loop(LoopKind::serial, "row", 0, g.row_unit() / waves));
   }
-  void close_wave_rows() {
-    b.end();
-    b.end();
+
+  /// A task's rows: all of them or one after another.
+  Affine open_rows() {
+    const Affine first = Affine::of(b.for_loop(LoopKind::tasks, "b", 0, g.row_blocks()), g.loops.mr);
+    if (!g.prepares_single_rows()) return first;
+    return first + Affine::of(b.for_loop(LoopKind::serial, "row", 0, g.loops.mr));
   }
 
   void copy_groups() {
