@@ -85,6 +85,8 @@ struct Geometry {
   }
   /// Words of a panel that `prefetch` bytes are.
   int64_t prefetch_words() const;
+  /// `prefetch` reaches from a word of a tile's panels to that of the next tile's.
+  bool asks_for_next_tile() const { return loops.kc == 0 && prefetch_words() == shape.blocks * streams; }
   /// Rows of a task of waves, of a register tile else.
   int row_unit() const { return loops.mr * loops.wm; }
   /// Activations are made one row at a time where waves run, and where they are quantized: that reads a row several times, so

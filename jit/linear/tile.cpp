@@ -171,7 +171,7 @@ void Tile::prefetch(const Affine& block, int64_t words) {
   if (g.loops.prefetch == 0) return;
   constexpr int64_t most_into_l1 = 16 << 10;
   const int level = g.loops.prefetch > most_into_l1 ? 2 : 1;
-  const int64_t line = 64 * 8 / (g.layout.kk * bits_of(g.p.weight_type()));  // in columns
+  const int64_t line = line_columns();
   const int64_t tiles = g.loops.spread * (g.layout.panel / g.loops.nr);
   const Affine tile = at.row_tile * (g.layout.panel / g.loops.nr) + at.column_tile;
   if (g.loops.spread > 1 && g.loops.kc == 0) {
@@ -182,12 +182,23 @@ void Tile::prefetch(const Affine& block, int64_t words) {
       b.prefetch(w_, {{at.panel}, {g.prefetch_words()}, {block * step + column}, {first, g.layout.kk}}, level);
     return;
   }
+  if (tiles == 1 && g.asks_for_next_tile() && line % words == 0) return prefetch_next_tile(block, words, level);
   const int64_t share = ceil_div(ceil_div(g.layout.panel, line) * words, tiles);
   for (int s = 0; s < g.streams; ++s)
     for (int64_t i = 0; i < share; ++i)
       b.prefetch(w_,
                  {{at.panel + s}, {block + g.prefetch_words()}, {tile * (share * line) + i * line}, {0, g.layout.kk}},
                  level);
+}
+
+/// The next tile's panels lie one behind the other. Each line of an iteration is of a place of its own, that many through the
+/// panels: memory answers requests to several pages side by side.
+void Tile::prefetch_next_tile(const Affine& block, int64_t words, int level) {
+  const int64_t line = line_columns();
+  const int64_t lines = ceil_div(g.layout.panel * g.streams, line) * words;
+  const int64_t place = g.shape.blocks * line / words;  // columns from one place to the next
+  for (int64_t i = 0; i < lines; ++i)
+    b.prefetch(w_, {{at.panel}, {g.prefetch_words()}, {block * (line / words) + i * place}, {0, g.layout.kk}}, level);
 }
 
 void Tile::load_x(const Affine& block, Step step) {

@@ -70,7 +70,7 @@ class Tile {
   void load_chunk(const ChunkValues& into, const ir::Affine& scale);
   void use_chunk(const ChunkValues& values);
   /// Asks for `words` words that come `prefetch` bytes behind `block` in each stream; where register tiles share the panels,
-  /// each for its part of them.
+  /// each for its part of them; where the next tile is meant, in several places of it.
   void prefetch(const ir::Affine& block, int64_t words);
   void load_x(const ir::Affine& block, Step step);
   /// The activations of a dot step, of the lowest digit.
@@ -87,6 +87,9 @@ class Tile {
   void add_segment();
 
  private:
+  /// Columns of a packed word in a cache line.
+  int64_t line_columns() const { return 64 * 8 / (g.layout.kk * bits_of(g.p.weight_type())); }
+  void prefetch_next_tile(const ir::Affine& block, int64_t words, int level);
   Channel channel(const char* name, Type stored, std::vector<ir::Extent> dims, Type used);
   Stream stream_registers(size_t stream);
   void load_channel(const Channel& c, std::vector<ir::Slice> slices);

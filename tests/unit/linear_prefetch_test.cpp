@@ -86,6 +86,16 @@ TEST(LinearPrefetch, TilesShareTheNextPanelsOfAllTheirStreams) {
                         16, 4);
 }
 
+TEST(LinearPrefetch, OneTileAsksForTheNextInSeveralPlaces) {
+  const std::string tile = "panel=16 kk=4 streams=8 nr=16 mr=8 unroll=4 ";
+  expect_all_lines_once(tile + "sr=2 prefetch=16384", 1, 4);
+  expect_all_lines_once(tile + "sr=1 prefetch=8192", 1, 4);
+  const auto found = prefetches("w8a8 n=1024 k=512", tile + "sr=2 prefetch=16384");
+  ASSERT_EQ(found.size(), 8u);
+  for (size_t i = 1; i < found.size(); ++i)  // columns from one place to the next: an eighth of 16384 bytes
+    EXPECT_EQ(found[i].slices[2].start.constant() - found[i - 1].slices[2].start.constant(), 2048 / 4);
+}
+
 TEST(LinearPrefetch, ColumnTilesShareThePanelsLines) {
   EXPECT_EQ(prefetches("w8a8 n=256 k=512", "panel=64 kk=4 mr=8 nr=32 prefetch=4096").size(), 2u);
 }
