@@ -68,6 +68,9 @@ class Defaults {
     return has_narrow_tiles() && problem_.has_integer_dot() && !problem_.is_cheap_to_unpack();
   }
 
+  /// Of chunks, which a scale ends, and of segments.
+  bool has_two_sums() const { return problem_.scheme != Scheme::w8a8 && problem_.scheme != Scheme::w16a16; }
+
   /// Rows that fit the registers beside the vectors of the columns, those that unpacking holds, and two temporaries; and,
   /// staged for quantization, the scratch of a task.
   int most_rows(Width width, int unpacking) const {
@@ -127,8 +130,9 @@ class Defaults {
     const int unpacking = unpacking_registers(problem_);
     for (const Width width : {all, shared()})
       if (mr <= most_rows_of_tile && most_rows(width, unpacking) >= mr) return width;
+    // Two vectors of chunks and of segments do not stay in registers.
     for (const int count : {2, 1})
-      if (most_narrow(count) >= mr) return of_vectors(count);
+      if (most_narrow(count) >= mr && (count == 1 || !has_two_sums())) return of_vectors(count);
     return {};
   }
 
@@ -190,11 +194,10 @@ class Defaults {
 
   /// All m from m_lo on. With many register tiles the requests for the next panel spread over them: memory keeps up.
   void add_large(int64_t m_lo) {
-    const bool inplace = unpacks_in_tile(many_tiles);
     // In place, the sums of chunks and of segments of four rows of four vectors fill the registers.
-    const bool has_two_sums = inplace && problem_.scheme != Scheme::w8a8 && problem_.scheme != Scheme::w16a16;
     const int paired = std::max(1, target_.registers / 2 / (vectors(shared()) * problem_.digits()));
-    const int mr = has_two_sums ? std::min(most_shared(many_tiles), paired) : most_shared(many_tiles);
+    const int mr = unpacks_in_tile(many_tiles) && has_two_sums() ? std::min(most_shared(many_tiles), paired)
+                                                                 : most_shared(many_tiles);
     const int64_t many = many_tiles * mr;
     const bool spreads = target_.prefetch_bytes != 0 && many > m_lo;
     if (spreads) add_shared(m_lo, many - 1, mr, many_tiles);
