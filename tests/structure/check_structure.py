@@ -21,6 +21,7 @@ EDGES = [
     (r"jit/", r"ir/|jit/|targets/target\.h"),
     (r"runtime/", r"ir/|jit/|targets/(?:targets?|build_id)\.h|runtime/"),
     (r"tests/(?:unit|fake_hip)/", r""),
+    (r"bench/triton/", rf"(?!{CONCRETE})|targets/amdgpu/"),  # runs code objects that no target of ours made
     (r"(?:tools|bench|tests)/", rf"(?!{CONCRETE})"),
 ]
 THIRD_PARTY = [
