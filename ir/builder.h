@@ -12,7 +12,11 @@ namespace tilejit::ir {
 
 class Builder {
  public:
-  explicit Builder(std::string kernel_name) { kernel_.name = std::move(kernel_name); }
+  explicit Builder(std::string kernel_name) {
+    kernel_.name = std::move(kernel_name);
+    kernel_.body.reserve(usual_instructions);
+    kernel_.values.reserve(usual_instructions);
+  }
 
   BufferId buffer(std::string name, Space space, Type type, std::vector<Extent> dims, bool strided = false);
   /// A register to be written by `into` forms below (an accumulator).
@@ -45,6 +49,8 @@ class Builder {
   Kernel take() { return std::move(kernel_); }
 
  private:
+  static constexpr size_t usual_instructions = 128;
+
   Kernel kernel_;
   int open_loops_ = 0;
 };

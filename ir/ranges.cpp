@@ -8,7 +8,7 @@ namespace {
 
 constexpr int64_t int64_most = std::numeric_limits<int64_t>::max();
 constexpr int64_t int64_least = std::numeric_limits<int64_t>::min();
-constexpr Interval any_i32{std::numeric_limits<int32_t>::min(), std::numeric_limits<int32_t>::max(), false};
+constexpr int64_t most_i32 = std::numeric_limits<int32_t>::max();
 
 int64_t add(int64_t a, int64_t b) {
   int64_t sum = 0;
@@ -56,7 +56,7 @@ std::optional<Affine> quotient_of(const Bound& hi) {
 
 /// What coef * var is at most, by var < hi: an affine in the variables of hi. None where the rounding of hi stands between.
 std::optional<Affine> limit_of(const Bound& hi, int64_t coef) {
-  const bool sound = hi.divisor >= 1 && hi.divisor <= any_i32.hi && is_small(hi.value);
+  const bool sound = hi.divisor >= 1 && hi.divisor <= most_i32 && is_small(hi.value);
   if (!sound || hi.value.is_constant() || coef <= 0) return std::nullopt;
   if (const auto quotient = quotient_of(hi)) return (*quotient + Affine(-1)) * coef;
   if (coef % hi.divisor != 0) return std::nullopt;
@@ -75,21 +75,16 @@ std::optional<Affine> sum_of(const Affine& a, const Affine& b) {
 }  // namespace
 
 Ranges::Ranges(const Kernel& kernel) : ranges_(kernel.values.size(), any_i32) {
-  if (!ranges_.empty()) ranges_[0] = {0, any_i32.hi, false};
-}
-
-Interval Ranges::of(Value index) const {
-  return static_cast<size_t>(index) < ranges_.size() ? ranges_[static_cast<size_t>(index)] : any_i32;
+  if (!ranges_.empty()) ranges_[0] = {0, most_i32, false};
 }
 
 Interval Ranges::of(const Affine& affine) const {
   Interval sum{affine.constant(), affine.constant(), true};
   for (const Term& t : affine) {
-    const Interval var = of(t.var);
-    const int64_t at_lo = multiply(var.lo, t.coef);
-    const int64_t at_hi = multiply(var.hi, t.coef);
-    sum.lo = add(sum.lo, std::min(at_lo, at_hi));
-    sum.hi = add(sum.hi, std::max(at_lo, at_hi));
+    const Interval& var = of(t.var);
+    const bool up = t.coef >= 0;
+    sum.lo = add(sum.lo, multiply(up ? var.lo : var.hi, t.coef));
+    sum.hi = add(sum.hi, multiply(up ? var.hi : var.lo, t.coef));
     sum.fixed &= var.fixed;
   }
   return sum;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "ir/ir.h"
@@ -29,7 +30,9 @@ class Ranges {
   void close();
 
   /// Any i32 for a value that the kernel does not have.
-  Interval of(Value index) const;
+  const Interval& of(Value index) const {
+    return static_cast<size_t>(index) < ranges_.size() ? ranges_[static_cast<size_t>(index)] : any_i32;
+  }
   Interval of(const Affine& affine) const;
   Interval of(const Bound& bound) const;
   /// At most of(affine).hi; less where the bounds of the loops around say so.
@@ -45,6 +48,7 @@ class Ranges {
     const Instr* loop;
     bool dead;
   };
+  static constexpr Interval any_i32{std::numeric_limits<int32_t>::min(), std::numeric_limits<int32_t>::max(), false};
   std::vector<Interval> ranges_;
   std::vector<OpenLoop> open_;
   int dead_ = 0;

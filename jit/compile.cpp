@@ -20,9 +20,10 @@ constexpr std::array all_passes = {
     Pass{"remove_dead", remove_dead},
 };
 
-/// What a pass (or the builder) leaves must be legal; anything else is a bug of it.
-void check_stage(const ir::Program& program, std::string_view stage) {
-  const std::vector<ir::Violation> violations = ir::verify(program);
+/// What a pass (or the builder) leaves must be legal; anything else is a bug of it. `part`: the program, or one of its kernels.
+template <typename Part>
+void check_stage(const ir::Program& program, const Part& part, std::string_view stage) {
+  const std::vector<ir::Violation> violations = ir::verify(part);
   const bool stage_is_legal = violations.empty();
   if (stage_is_legal) return;
   std::string all = "after " + std::string(stage) + ":\n";
@@ -35,11 +36,11 @@ void check_stage(const ir::Program& program, std::string_view stage) {
 std::span<const Pass> passes() { return all_passes; }
 
 ir::Program lower_program(ir::Program program, const StageSink& stages) {
-  check_stage(program, "tile");
+  check_stage(program, program, "tile");
   if (stages) stages("tile", ir::print(program));
   for (const Pass& pass : all_passes) {
-    for (ir::Kernel& kernel : program.kernels) pass.run(kernel);
-    check_stage(program, pass.name);
+    for (ir::Kernel& kernel : program.kernels)
+      if (pass.run(kernel)) check_stage(program, kernel, pass.name);
     if (stages) stages(pass.name, ir::print(program));
   }
   return program;

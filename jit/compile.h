@@ -15,7 +15,7 @@
 
 namespace tilejit {
 
-/// All passes in their order. Each keeps the kernel's meaning, and the verifier runs after each.
+/// All passes in their order. Each keeps the kernel's meaning, and the verifier runs after each that changed it.
 std::span<const Pass> passes();
 
 /// Applies the passes; a violation after a pass is a bug of that pass and aborts with the kernel's text.

@@ -118,7 +118,8 @@ class Defaults {
 
   /// Rows of one of `tiles` register tiles, at most.
   int most_shared(int64_t tiles) const {
-    if (tiles != many_tiles && shares_narrow_tiles()) return most_rows_of_shared_narrow_tile;
+    if (tiles != many_tiles && shares_narrow_tiles())
+      return std::clamp(most_rows(shared_narrow(), unpacking_registers(problem_)), 1, most_rows_of_shared_narrow_tile);
     const int unpacking = unpacks_in_tile(tiles) ? unpacking_registers(problem_) : 0;
     return std::clamp(most_rows(shared(), unpacking), 1, most_rows_of_tile);
   }

@@ -1,4 +1,5 @@
-// A pass: one verb over a kernel, in place. Passes run in the order of the array in compile.cpp, verified between each.
+// A pass: one verb over a kernel, in place; its buffers stay. Passes run in the order of the array in compile.cpp, and each
+// kernel that a pass has changed is verified.
 #pragma once
 
 #include <string_view>
@@ -9,7 +10,7 @@ namespace tilejit {
 
 struct Pass {
   std::string_view name;
-  void (*run)(ir::Kernel& kernel);
+  bool (*run)(ir::Kernel& kernel);  // false: nothing to do, the kernel is as it was
 };
 
 }  // namespace tilejit

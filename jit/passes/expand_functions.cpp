@@ -26,8 +26,8 @@ void append_sequence(Op function, TileOps& ops, TileOps::F x) {
 
 /// A sequence works in the shape of its operand, and its last op broadcasts. Only that op writes the function's register, which may
 /// be the operand's.
-void expand_functions(ir::Kernel& kernel) {
-  if (std::none_of(kernel.body.begin(), kernel.body.end(), is_function)) return;
+bool expand_functions(ir::Kernel& kernel) {
+  if (std::none_of(kernel.body.begin(), kernel.body.end(), is_function)) return false;
   std::vector<Instr> body;
   body.reserve(kernel.body.size());
   for (Instr& instr : kernel.body) {
@@ -40,6 +40,7 @@ void expand_functions(ir::Kernel& kernel) {
     body.back().dst = instr.dst;
   }
   kernel.body = std::move(body);
+  return true;
 }
 
 }  // namespace tilejit

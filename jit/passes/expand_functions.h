@@ -6,6 +6,6 @@
 
 namespace tilejit {
 
-void expand_functions(ir::Kernel& kernel);
+bool expand_functions(ir::Kernel& kernel);
 
 }  // namespace tilejit

@@ -83,7 +83,8 @@ size_t hoist_from(ir::Kernel& kernel, size_t begin, size_t end) {
 
 }  // namespace
 
-void hoist_invariants(ir::Kernel& kernel) {
+bool hoist_invariants(ir::Kernel& kernel) {
+  bool changed = false;
   // Inner loops first, so that an instruction may leave several loops.
   for (size_t i = kernel.body.size(); i-- > 0;) {
     if (!surely_runs(kernel.body[i])) continue;
@@ -95,7 +96,9 @@ void hoist_invariants(ir::Kernel& kernel) {
     // What moved may have kept something else inside.
     size_t begin = i;
     while (const size_t moved = hoist_from(kernel, begin, end - 1)) begin += moved;
+    changed |= begin != i;
   }
+  return changed;
 }
 
 }  // namespace tilejit

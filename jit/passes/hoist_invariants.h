@@ -6,6 +6,6 @@
 
 namespace tilejit {
 
-void hoist_invariants(ir::Kernel& kernel);
+bool hoist_invariants(ir::Kernel& kernel);
 
 }  // namespace tilejit

@@ -53,8 +53,10 @@ bool sweep(ir::Kernel& kernel) {
 
 }  // namespace
 
-void remove_dead(ir::Kernel& kernel) {
-  while (sweep(kernel)) {}
+bool remove_dead(ir::Kernel& kernel) {
+  bool changed = false;
+  while (sweep(kernel)) changed = true;
+  return changed;
 }
 
 }  // namespace tilejit

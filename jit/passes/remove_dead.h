@@ -5,6 +5,6 @@
 
 namespace tilejit {
 
-void remove_dead(ir::Kernel& kernel);
+bool remove_dead(ir::Kernel& kernel);
 
 }  // namespace tilejit

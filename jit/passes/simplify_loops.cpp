@@ -25,9 +25,8 @@ bool goes(const ir::Instr& instr) {
 
 }  // namespace
 
-void simplify_loops(ir::Kernel& kernel) {
-  const bool any = std::any_of(kernel.body.begin(), kernel.body.end(), goes);
-  if (!any) return;
+bool simplify_loops(ir::Kernel& kernel) {
+  if (std::none_of(kernel.body.begin(), kernel.body.end(), goes)) return false;
   const std::vector<int32_t> partner = ir::match_loops(kernel);
   std::vector<std::pair<ir::Value, int64_t>> bound;  // variables of the loops that run once
   std::vector<bool> dropped(kernel.body.size(), false);
@@ -46,6 +45,7 @@ void simplify_loops(ir::Kernel& kernel) {
     if (count == 0) i = end;
   }
   kernel.body = std::move(out);
+  return true;
 }
 
 }  // namespace tilejit

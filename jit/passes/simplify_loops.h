@@ -5,6 +5,6 @@
 
 namespace tilejit {
 
-void simplify_loops(ir::Kernel& kernel);
+bool simplify_loops(ir::Kernel& kernel);
 
 }  // namespace tilejit

@@ -1,5 +1,6 @@
 #include "jit/passes/unroll_loops.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "ir/check.h"
@@ -13,9 +14,14 @@ struct Binding {
   int64_t value;
 };
 
+bool is_unrolled(const ir::Instr& instr) {
+  return instr.op == ir::Op::for_loop && instr.loop == ir::LoopKind::unrolled;
+}
+
+/// Instructions outside of unrolled loops move, the others are copied.
 class Unroller {
  public:
-  explicit Unroller(const ir::Kernel& kernel) : body_(kernel.body), partner_(ir::match_loops(kernel)) {}
+  explicit Unroller(ir::Kernel& kernel) : body_(kernel.body), partner_(ir::match_loops(kernel)) {}
 
   std::vector<ir::Instr> run() {
     out_.reserve(body_.size());
@@ -26,10 +32,12 @@ class Unroller {
  private:
   void copy(size_t from, size_t to) {
     for (size_t i = from; i < to; ++i) {
-      const ir::Instr& instr = body_[i];
-      const bool unrolled = instr.op == ir::Op::for_loop && instr.loop == ir::LoopKind::unrolled;
-      if (!unrolled) {
-        out_.push_back(instr);
+      ir::Instr& instr = body_[i];
+      if (!is_unrolled(instr)) {
+        if (bindings_.empty())
+          out_.push_back(std::move(instr));
+        else
+          out_.push_back(instr);
         for (const Binding& b : bindings_) substitute(out_.back(), b.var, b.value);
         continue;
       }
@@ -51,7 +59,7 @@ class Unroller {
     bindings_.pop_back();
   }
 
-  const std::vector<ir::Instr>& body_;
+  std::vector<ir::Instr>& body_;
   std::vector<int32_t> partner_;
   std::vector<ir::Instr> out_;
   std::vector<Binding> bindings_;
@@ -59,6 +67,10 @@ class Unroller {
 
 }  // namespace
 
-void unroll_loops(ir::Kernel& kernel) { kernel.body = Unroller(kernel).run(); }
+bool unroll_loops(ir::Kernel& kernel) {
+  if (std::none_of(kernel.body.begin(), kernel.body.end(), is_unrolled)) return false;
+  kernel.body = Unroller(kernel).run();
+  return true;
+}
 
 }  // namespace tilejit

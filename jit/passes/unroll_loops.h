@@ -5,6 +5,6 @@
 
 namespace tilejit {
 
-void unroll_loops(ir::Kernel& kernel);
+bool unroll_loops(ir::Kernel& kernel);
 
 }  // namespace tilejit

@@ -186,6 +186,8 @@ class Selector {
   }
 
   void order(const ir::Instr& last, const ir::Instr& next) {
+    // What stands outside of loops is scheduled in parts, at the borders of stages and of the epilogue.
+    if (serial_loops_ == 0 && (next.op == ir::Op::barrier || next.op == ir::Op::convert)) part_regions(s_);
     if (is_from_memory(last) && !is_from_memory(next)) keep_loads_early(s_);
     if (last.op == ir::Op::mma) keep_steps_apart(s_);
   }
@@ -292,6 +294,7 @@ class Selector {
   /// The test stands at the end; a loop that may not run at all has one before it too. Registers written inside have a phi at
   /// its start, and one behind it where the loop may be skipped.
   Result<void> repeat(size_t i) {
+    ++serial_loops_;
     const ir::Instr& instr = kernel_.body[i];
     llvm::IRBuilder<>& b = s_.b;
     const std::vector<ir::Value> written = written_in(i);
@@ -324,6 +327,7 @@ class Selector {
       for (size_t c = 0; c < phis[w].size(); ++c) phis[w][c]->addIncoming(cells[c], last);
     }
     exit->moveAfter(last);
+    --serial_loops_;
     b.SetInsertPoint(exit);
     if (may_skip) merge(written, at_entry, before, last);
     return {};
@@ -369,6 +373,7 @@ class Selector {
   int64_t waves_ = 1;
   std::vector<int64_t> grid_;  // waves of each waves loop
   size_t waves_loops_ = 0;
+  int serial_loops_ = 0;  // around the instruction
   size_t tasks_ = 0;
 };
 

@@ -33,6 +33,10 @@ void keep_loads_early(Selection& s) {
   if (s.has_matrix_steps) let_pass(s, pass_vector | pass_scalar | pass_matrix | pass_lds | pass_transcendental);
 }
 
+void part_regions(Selection& s) {
+  if (s.has_matrix_steps) let_pass(s, 0);
+}
+
 void keep_steps_apart(Selection& s) {
   if (!is_cdna(s.row.family)) let_pass(s, pass_scalar | pass_memory);
 }

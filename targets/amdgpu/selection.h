@@ -133,6 +133,8 @@ void select_barrier(Selection& s, int64_t waves);
 /// Of a kernel with matrix steps: loads from memory that stand before this place are for later steps; the scheduler must not move
 /// them to where they are used.
 void keep_loads_early(Selection& s);
+/// Nothing passes: what stands before and behind is scheduled apart. The time of scheduling grows faster than what it schedules.
+void part_regions(Selection& s);
 /// Behind a matrix step: RDNA has no registers for the operands of several, and other waves to run meanwhile.
 void keep_steps_apart(Selection& s);
 /// The values whose sums may miss something: dot_i8 on a row without unsigned sides accumulates in them.

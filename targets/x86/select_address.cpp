@@ -32,6 +32,7 @@ Addresses::Addresses(const ir::Kernel& kernel, Emitter& emit)
   for (const ir::Buffer& buffer : kernel.buffers) {
     parameter_.push_back(buffer.is_parameter() ? parameters++ : -1);
     scratch_.push_back(emit.code.scratch_bytes);
+    add_strides(buffer);
     if (buffer.space != ir::Space::scratch) continue;
     int64_t elements = 1;
     for (const ir::Extent& e : buffer.dims) elements *= e.constant;
@@ -67,29 +68,29 @@ void Addresses::need(const ir::Affine& affine) {
   for (const ir::Term& t : affine) needed_[static_cast<size_t>(t.var)] = 1;
 }
 
-Stride Addresses::stride(ir::BufferId buffer, int dim) const {
-  const ir::Buffer& b = kernel_.buffer(buffer);
-  Stride stride;
-  stride.bits = bits_of(b.type);
-  bool is_runtime = b.strided && dim == 0;
-  for (size_t d = static_cast<size_t>(dim) + 1; d < b.dims.size(); ++d) {
-    stride.bits *= b.dims[d].constant;
-    is_runtime |= !b.dims[d].is_constant();
+/// From the last dimension outwards: what all the dimensions inside one hold.
+void Addresses::add_strides(const ir::Buffer& buffer) {
+  const size_t first = strides_.size();
+  strides_.resize(first + most_dims);
+  int64_t bits = bits_of(buffer.type);
+  bool is_runtime = false;
+  for (size_t d = buffer.dims.size(); d-- > 0;) {
+    is_runtime |= buffer.strided && d == 0;
+    strides_[first + d] = {bits, is_runtime ? Stride::unplanned : Stride::none};
+    bits *= buffer.dims[d].constant;
+    is_runtime |= !buffer.dims[d].is_constant();
   }
-  if (!is_runtime) return stride;
-  for (size_t s = 0; s < strides_.size(); ++s)
-    if (strides_[s].buffer == buffer && strides_[s].dim == dim) stride.runtime = static_cast<int>(s);
+}
+
+Stride Addresses::planned_stride(ir::BufferId buffer, int dim) {
+  Stride& stride = strides_[stride_index(buffer, dim)];
+  if (stride.runtime == Stride::unplanned) stride.runtime = add_runtime_stride(buffer, dim);
   return stride;
 }
 
-int Addresses::runtime_stride_of(ir::BufferId buffer, int dim) {
+int Addresses::add_runtime_stride(ir::BufferId buffer, int dim) {
   const ir::Buffer& b = kernel_.buffer(buffer);
   const bool is_argument = b.strided && dim == 0;
-  bool is_runtime = is_argument;
-  for (size_t d = static_cast<size_t>(dim) + 1; d < b.dims.size(); ++d) is_runtime |= !b.dims[d].is_constant();
-  if (!is_runtime) return -1;
-  for (size_t s = 0; s < strides_.size(); ++s)
-    if (strides_[s].buffer == buffer && strides_[s].dim == dim) return static_cast<int>(s);
   const Reg reg = emit_.in_entry([&] {
     if (is_argument) {
       const Reg dst = emit_.gpr();
@@ -112,8 +113,8 @@ int Addresses::runtime_stride_of(ir::BufferId buffer, int dim) {
     emit_.push(VOp::shr, bytes, bits).imm = 3;
     return bytes;
   });
-  strides_.push_back({buffer, dim, reg});
-  return static_cast<int>(strides_.size()) - 1;
+  runtime_strides_.push_back(reg);
+  return static_cast<int>(runtime_strides_.size()) - 1;
 }
 
 /// The wide extents of the slices are the tile's, in order.
@@ -140,37 +141,22 @@ Result<void> Addresses::plan_access(size_t position, const ir::Ranges& ranges) {
   Access& access = accesses_[position];
   if (!map_dims(instr, access))
     return unsupported(fmt::format("`{}`: slices do not match the tile", ir::print(kernel_, instr)));
-  std::vector<Term> terms;
+  terms_.clear();
   int64_t constant_bits = 0;
   for (size_t d = 0; d < instr.slices.size(); ++d) {
     const ir::Slice& slice = instr.slices[d];
     const int dim = static_cast<int>(d);
-    const int runtime = runtime_stride_of(instr.buffer, dim);
-    const int64_t bits = stride(instr.buffer, dim).bits;
-    const auto add = [&](ir::Value var, int64_t coef) {
-      if (runtime >= 0) terms.push_back({var, coef, runtime, scope_of(var)});
-      for (Term& t : terms)
-        if (runtime < 0 && t.var == var && t.runtime < 0) {
-          t.coef += coef * bits;
-          return;
-        }
-      if (runtime < 0) terms.push_back({var, coef * bits, -1, scope_of(var)});
-    };
-    if (runtime >= 0 && slice.start.constant() != 0) add(ir::Value::none, slice.start.constant());
-    if (runtime < 0) constant_bits += slice.start.constant() * bits;
-    for (const ir::Term& t : slice.start) add(t.var, t.coef);
-    const ir::Extent& extent_of_dim = buffer.dims[d];
-    const bool inside =
-        extent_of_dim.is_constant() && ranges.upper(slice.start) + slice.extent <= extent_of_dim.constant;
-    const bool negative = ranges.of(slice.start).lo < 0;
-    if (instr.clip && (!inside || negative)) {
-      access.unproved |= static_cast<uint8_t>(1u << d);
-      if (negative) access.negative |= static_cast<uint8_t>(1u << d);
-      need(slice.start);
-    }
+    const Stride stride = planned_stride(instr.buffer, dim);
+    const bool is_runtime = stride.runtime != Stride::none;
+    const int64_t unit = is_runtime ? 1 : stride.bits;
+    if (!is_runtime) constant_bits += slice.start.constant() * unit;
+    if (is_runtime && slice.start.constant() != 0)
+      add_term({ir::Value::none, slice.start.constant(), stride.runtime, 0});
+    for (const ir::Term& t : slice.start) add_term({t.var, t.coef * unit, stride.runtime, scope_of(t.var)});
+    if (instr.clip) plan_clip(slice, buffer.dims[d], dim, ranges, access);
   }
-  for (Term& t : terms) {
-    if (t.runtime >= 0) continue;
+  for (Term& t : terms_) {
+    if (t.runtime != Stride::none) continue;
     if (t.coef % 8 != 0) return unsupported(fmt::format("`{}`: an address inside a byte", ir::print(kernel_, instr)));
     t.coef /= 8;
   }
@@ -178,14 +164,39 @@ Result<void> Addresses::plan_access(size_t position, const ir::Ranges& ranges) {
     return unsupported(fmt::format("`{}`: an address inside a byte", ir::print(kernel_, instr)));
   access.disp = constant_bits / 8;
   const int64_t high = access.disp / most_disp * most_disp;
-  if (high != 0) terms.push_back({ir::Value::none, high, -1, 0});
+  if (high != 0) add_term({ir::Value::none, high, Stride::none, 0});
   access.disp -= high;
-  std::stable_sort(terms.begin(), terms.end(),
-                   [](const Term& a, const Term& b) { return a.scope != b.scope ? a.scope < b.scope : a.var < b.var; });
   access.node = root(instr.buffer);
-  for (const Term& t : terms)
+  for (const Term& t : terms_)
     if (t.coef != 0) access.node = child(access.node, instr.buffer, t);
   return {};
+}
+
+/// Outer variables first. The dimensions of constant strides share a term for each variable.
+void Addresses::add_term(const Term& term) {
+  const auto is_before = [](const Term& a, const Term& b) {
+    return a.scope != b.scope ? a.scope < b.scope : a.var < b.var;
+  };
+  const auto end = std::upper_bound(terms_.begin(), terms_.end(), term, is_before);
+  for (auto t = end; term.runtime == Stride::none && t != terms_.begin() && (--t)->var == term.var;)
+    if (t->runtime == Stride::none) {
+      t->coef += term.coef;
+      return;
+    }
+  terms_.insert(end, term);
+}
+
+/// Which ends of a clipped dimension have to be checked, because no proof says that the slice is inside.
+void Addresses::plan_clip(const ir::Slice& slice, const ir::Extent& extent_of_dim, int dim, const ir::Ranges& ranges,
+                          Access& access) {
+  const ir::Interval start = ranges.of(slice.start);
+  const auto fits = [&](int64_t last) { return last + slice.extent <= extent_of_dim.constant; };
+  const bool inside = extent_of_dim.is_constant() && (fits(start.hi) || fits(ranges.upper(slice.start)));
+  const bool negative = start.lo < 0;
+  if (inside && !negative) return;
+  access.unproved |= static_cast<uint8_t>(1u << dim);
+  if (negative) access.negative |= static_cast<uint8_t>(1u << dim);
+  need(slice.start);
 }
 
 int Addresses::root(ir::BufferId buffer) {
@@ -224,7 +235,7 @@ void Addresses::set_from_parent(Node& node, Reg value, int64_t constant_value) {
   const Reg parent = nodes_[static_cast<size_t>(node.parent)].reg;
   const Term& term = node.term;
   Reg offset = Reg::none;
-  if (term.runtime >= 0) {
+  if (term.runtime != Stride::none) {
     const Reg stride_reg = runtime_stride(term.runtime);
     if (value == Reg::none) {
       if (constant_value != 0) offset = emit_.times(stride_reg, term.coef * constant_value);
@@ -258,7 +269,7 @@ void Addresses::advance(size_t position) {
   for (const Node& node : nodes_) {
     // A parent of the same loop advances too; a child's own address holds both terms.
     for (const Node* n = &node; n->term.scope == scope; n = &nodes_[static_cast<size_t>(n->parent)]) {
-      if (n->term.runtime < 0) {
+      if (n->term.runtime == Stride::none) {
         emit_.add_to(node.reg, n->term.coef * step);
         continue;
       }

@@ -16,8 +16,11 @@ namespace tilejit::x86 {
 
 /// Bytes between neighbours of one buffer dimension: a constant, or a register that the entry block computes. u4 counts bits.
 struct Stride {
+  static constexpr int none = -1;
+  static constexpr int unplanned = -2;  // a run-time stride that no access has needed so far
+
   int64_t bits = 0;
-  int runtime = -1;  // index into the run-time strides, in bytes
+  int runtime = none;  // index into the run-time strides, in bytes
 };
 
 /// One memory instruction: where element 0 of its tile is and which dimensions its rows, columns and depth walk.
@@ -39,8 +42,8 @@ class Addresses {
   Result<void> plan();
 
   const Access& access(size_t position) const { return accesses_[position]; }
-  Stride stride(ir::BufferId buffer, int dim) const;
-  Reg runtime_stride(int runtime) const { return strides_[static_cast<size_t>(runtime)].reg; }
+  Stride stride(ir::BufferId buffer, int dim) const { return strides_[stride_index(buffer, dim)]; }
+  Reg runtime_stride(int runtime) const { return runtime_strides_[static_cast<size_t>(runtime)]; }
   Reg pointer(const Access& access) const { return nodes_[static_cast<size_t>(access.node)].reg; }
   bool is_needed(ir::Value loop_variable) const { return needed_[static_cast<size_t>(loop_variable)] != 0; }
 
@@ -62,7 +65,7 @@ class Addresses {
   struct Term {
     ir::Value var = ir::Value::none;  // none: the constant 1
     int64_t coef = 0;                 // bytes, or elements of the run-time stride
-    int runtime = -1;
+    int runtime = Stride::none;
     int32_t scope = 0;  // where the variable is set: an instruction + 1, or 0 for what the entry knows
     bool operator==(const Term&) const = default;
   };
@@ -72,13 +75,14 @@ class Addresses {
     Term term;
     Reg reg = Reg::none;
   };
-  struct RuntimeStride {
-    ir::BufferId buffer;
-    int dim;
-    Reg reg;
-  };
+  static constexpr size_t most_dims = 5;
+  static size_t stride_index(ir::BufferId buffer, int dim) {
+    return static_cast<size_t>(buffer) * most_dims + static_cast<size_t>(dim);
+  }
 
   Result<void> plan_access(size_t position, const ir::Ranges& ranges);
+  void plan_clip(const ir::Slice& slice, const ir::Extent& extent_of_dim, int dim, const ir::Ranges& ranges,
+                 Access& access);
   bool map_dims(const ir::Instr& instr, Access& access) const;
   void need(const ir::Affine& affine);
   int32_t scope_of(ir::Value v) const { return v == ir::Value::none ? 0 : scope_[static_cast<size_t>(v)]; }
@@ -86,13 +90,18 @@ class Addresses {
   int root(ir::BufferId buffer);
   Reg base(ir::BufferId buffer);
   void set_from_parent(Node& node, Reg value, int64_t constant_value);
-  int runtime_stride_of(ir::BufferId buffer, int dim);
+  void add_strides(const ir::Buffer& buffer);
+  Stride planned_stride(ir::BufferId buffer, int dim);
+  int add_runtime_stride(ir::BufferId buffer, int dim);
+  void add_term(const Term& term);
 
   const ir::Kernel& kernel_;
   Emitter& emit_;
   std::vector<Access> accesses_;  // by instruction
   std::vector<Node> nodes_;
-  std::vector<RuntimeStride> strides_;
+  std::vector<Stride> strides_;  // by buffer and dimension
+  std::vector<Reg> runtime_strides_;
+  std::vector<Term> terms_;         // of one access, while planning
   std::vector<Reg> variables_;      // by value
   std::vector<uint8_t> needed_;     // by value
   std::vector<int32_t> scope_;      // by value, while planning: where it is set

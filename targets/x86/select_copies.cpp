@@ -1,5 +1,7 @@
 #include "targets/x86/select.h"
 
+#include <algorithm>
+
 namespace tilejit::x86 {
 namespace {
 
@@ -78,6 +80,9 @@ class CopyForwarder {
 
 }  // namespace
 
-void forward_copies(VCode& code) { CopyForwarder(code).run(); }
+void forward_copies(VCode& code) {
+  const auto is_copy = [](const Inst& inst) { return inst.op == VOp::vmov; };
+  if (std::any_of(code.insts.begin(), code.insts.end(), is_copy)) CopyForwarder(code).run();
+}
 
 }  // namespace tilejit::x86

@@ -42,7 +42,7 @@ void combine_lanes(Emitter& e, VOp op, Reg dst, Reg x) {
 
 }  // namespace
 
-Result<void> select_dot_bf16(Selection& s, const ir::Instr& instr, std::span<const Reg> dst) {
+Result<void> select_dot_bf16(Selection& s, const ir::Instr& instr, Registers dst) {
   if (!s.row.has(feature::bf16)) return refuse(s, instr, "this CPU row has no BF16 dot; dot=fma works on it");
   for_each_register(s.values.layout(instr.dst), [&](int r, int c, size_t i) {
     const auto arg = [&](size_t a) { return s.values.at(instr.args[a], r, c); };
@@ -51,7 +51,7 @@ Result<void> select_dot_bf16(Selection& s, const ir::Instr& instr, std::span<con
   return {};
 }
 
-void select_dot_i8(Selection& s, const ir::Instr& instr, std::span<const Reg> dst) {
+void select_dot_i8(Selection& s, const ir::Instr& instr, Registers dst) {
   const bool has_nibbles = s.values.holds_nibbles(instr.args[1]);
   for_each_register(s.values.layout(instr.dst), [&](int r, int c, size_t i) {
     const Reg x = s.values.at(instr.args[0], r, c);
@@ -66,7 +66,7 @@ void select_dot_i8(Selection& s, const ir::Instr& instr, std::span<const Reg> ds
   });
 }
 
-void select_reduce(Selection& s, const ir::Instr& instr, std::span<const Reg> dst) {
+void select_reduce(Selection& s, const ir::Instr& instr, Registers dst) {
   const VOp op = instr.op == ir::Op::reduce_max ? VOp::vpmaxsd : VOp::vpaddd;
   const TileLayout& from = s.values.layout(instr.args[0]);
   for (int r = 0; r < from.rows; ++r) {

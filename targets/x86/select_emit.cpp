@@ -29,6 +29,12 @@ Inst& Emitter::push(VOp op, Reg dst, Reg a, Reg b, Reg c) {
   return inst;
 }
 
+Registers Emitter::zmms(size_t count) {
+  const auto first = static_cast<int32_t>(code.classes.size());
+  code.classes.resize(code.classes.size() + count, Class::zmm);
+  return {Reg{first}, static_cast<int32_t>(count)};
+}
+
 Reg Emitter::vector(VOp op, Reg a, Reg b) {
   const Reg dst = zmm();
   push(op, dst, a, b);

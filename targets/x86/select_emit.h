@@ -4,7 +4,6 @@
 
 #include <array>
 #include <cstdint>
-#include <span>
 #include <utility>
 #include <vector>
 
@@ -12,12 +11,25 @@
 
 namespace tilejit::x86 {
 
+/// Registers made one after another: those of a tile.
+struct Registers {
+  Reg first = Reg::none;
+  int32_t count = 0;
+
+  bool empty() const { return count == 0; }
+  size_t size() const { return static_cast<size_t>(count); }
+  Reg operator[](size_t i) const { return Reg{static_cast<int32_t>(first) + static_cast<int32_t>(i)}; }
+  bool contains(Reg r) const { return r >= first && static_cast<int32_t>(r) - static_cast<int32_t>(first) < count; }
+  bool operator==(const Registers&) const = default;
+};
+
 class Emitter {
  public:
   VCode code;
 
   Reg gpr() { return code.add_register(Class::gpr); }
   Reg zmm() { return code.add_register(Class::zmm); }
+  Registers zmms(size_t count);
   Reg mask() { return code.add_register(Class::mask); }
   int64_t label() { return code.labels++; }
 

@@ -34,10 +34,10 @@ class Mover {
     return {};
   }
 
-  void load(std::span<const Reg> dst) {
+  void load(Registers dst) {
     const bool may_skip = skips_all() || skips_rows();
     if (may_skip)
-      for (const Reg r : dst) e_.push(VOp::zero, r);
+      for (size_t i = 0; i < dst.size(); ++i) e_.push(VOp::zero, dst[i]);
     move([&](int row, int vector, const Mem& mem) {
       const Reg r = dst[layout_.index(row, vector)];
       load_one(r, mem, vector, may_skip);
@@ -221,7 +221,7 @@ Mem first_element(Selection& s, size_t position) {
 
 }  // namespace
 
-Result<void> select_load(Selection& s, size_t position, std::span<const Reg> dst) {
+Result<void> select_load(Selection& s, size_t position, Registers dst) {
   Mover mover(s, position);
   TRY(mover.check());
   mover.load(dst);

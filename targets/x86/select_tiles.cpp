@@ -113,10 +113,10 @@ Error refuse(const Selection& s, const ir::Instr& instr, const std::string& reas
   return unsupported(fmt::format("{}: `{}`: {}", s.row.facts.name, ir::print(s.kernel, instr), reason));
 }
 
-void select_arithmetic(Selection& s, const ir::Instr& instr, std::span<const Reg> dst) {
+void select_arithmetic(Selection& s, const ir::Instr& instr, Registers dst) {
   const TileLayout& layout = s.values.layout(instr.dst);
   if (instr.op == ir::Op::fill) {
-    for (const Reg r : dst) s.emit.fill(r, static_cast<uint32_t>(instr.imm));
+    for (size_t i = 0; i < dst.size(); ++i) s.emit.fill(dst[i], static_cast<uint32_t>(instr.imm));
     return;
   }
   const VOp op = arithmetic_op(instr.op, s.tile(instr.dst).type);
@@ -129,7 +129,7 @@ void select_arithmetic(Selection& s, const ir::Instr& instr, std::span<const Reg
   });
 }
 
-Result<void> select_convert(Selection& s, const ir::Instr& instr, std::span<const Reg> dst) {
+Result<void> select_convert(Selection& s, const ir::Instr& instr, Registers dst) {
   const Type from = s.tile(instr.args[0]).type;
   const Type to = s.tile(instr.dst).type;
   const TileLayout& layout = s.values.layout(instr.dst);

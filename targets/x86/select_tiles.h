@@ -3,7 +3,6 @@
 
 #include <tilejit/result.h>
 
-#include <span>
 #include <vector>
 
 #include "ir/ir.h"
@@ -63,21 +62,21 @@ void for_each_register(const TileLayout& layout, F f) {
 }
 
 /// fill and the elementwise ops but convert.
-void select_arithmetic(Selection& s, const ir::Instr& instr, std::span<const Reg> dst);
-Result<void> select_convert(Selection& s, const ir::Instr& instr, std::span<const Reg> dst);
-Result<void> select_dot_bf16(Selection& s, const ir::Instr& instr, std::span<const Reg> dst);
-void select_dot_i8(Selection& s, const ir::Instr& instr, std::span<const Reg> dst);
+void select_arithmetic(Selection& s, const ir::Instr& instr, Registers dst);
+Result<void> select_convert(Selection& s, const ir::Instr& instr, Registers dst);
+Result<void> select_dot_bf16(Selection& s, const ir::Instr& instr, Registers dst);
+void select_dot_i8(Selection& s, const ir::Instr& instr, Registers dst);
 /// reduce_max, reduce_add.
-void select_reduce(Selection& s, const ir::Instr& instr, std::span<const Reg> dst);
+void select_reduce(Selection& s, const ir::Instr& instr, Registers dst);
 
 /// unpack, unpack_zero.
-Result<void> select_unpack(Selection& s, const ir::Instr& instr, std::span<const Reg> dst);
+Result<void> select_unpack(Selection& s, const ir::Instr& instr, Registers dst);
 /// To be called when registers get new contents; with none, at loop boundaries, everything is forgotten.
-void forget_shared(Selection& s, std::span<const Reg> written);
+void forget_shared(Selection& s, Registers written);
 /// The forms of a zero-point tile that unpack_zero wants, made right after instruction `position` has written it.
 void select_zeros(Selection& s, ir::Value zeros, size_t position);
 
-Result<void> select_load(Selection& s, size_t position, std::span<const Reg> dst);
+Result<void> select_load(Selection& s, size_t position, Registers dst);
 Result<void> select_store(Selection& s, size_t position);
 void select_load_index(Selection& s, size_t position);
 void select_prefetch(Selection& s, size_t position);

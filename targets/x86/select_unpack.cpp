@@ -161,7 +161,7 @@ class Unpacker {
 
 }  // namespace
 
-Result<void> select_unpack(Selection& s, const ir::Instr& instr, std::span<const Reg> dst) {
+Result<void> select_unpack(Selection& s, const ir::Instr& instr, Registers dst) {
   const ir::TileType& from = s.tile(instr.args[0]);
   const ir::TileType& to = s.tile(instr.dst);
   if (instr.lane_var != ir::Value::none) return refuse(s, instr, "the lane is a variable; unroll its loop");
@@ -182,14 +182,14 @@ Result<void> select_unpack(Selection& s, const ir::Instr& instr, std::span<const
   return {};
 }
 
-void forget_shared(Selection& s, std::span<const Reg> written) {
+void forget_shared(Selection& s, Registers written) {
   if (written.empty()) {
     s.differences.clear();
     s.shifted_fields.clear();
     s.byte_words.clear();
     return;
   }
-  const auto is_written = [&](Reg reg) { return std::find(written.begin(), written.end(), reg) != written.end(); };
+  const auto is_written = [&](Reg reg) { return written.contains(reg); };
   std::erase_if(s.differences, [&](const NibbleDifferences& d) { return is_written(d.packed) || is_written(d.zeros); });
   std::erase_if(s.shifted_fields, [&](const ShiftedFields& f) { return is_written(f.packed); });
   std::erase_if(s.byte_words, [&](const ByteWords& w) { return is_written(w.bytes); });
@@ -198,7 +198,7 @@ void forget_shared(Selection& s, std::span<const Reg> written) {
 void select_zeros(Selection& s, ir::Value zeros, size_t position) {
   for (const Values::Zeros form : {Values::Zeros::f32, Values::Zeros::bytes}) {
     if (!s.values.wants(zeros, form)) continue;
-    const std::span<const Reg> dst = s.values.define_zeros(zeros, form, position);
+    const Registers dst = s.values.define_zeros(zeros, form, position);
     for (size_t c = 0; c < dst.size(); ++c) {
       const Reg z = s.values.at(zeros, 0, static_cast<int>(c));
       if (form == Values::Zeros::f32) {

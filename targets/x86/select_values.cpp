@@ -158,18 +158,14 @@ void Values::find_nibbles() {
   }
 }
 
-std::span<const Reg> Values::pick(std::vector<Reg>& home, std::vector<Reg>& current, size_t count, bool carried) {
-  if (carried && !home.empty()) {
-    current = home;
-    return current;
-  }
-  current.resize(count);
-  for (Reg& r : current) r = emit_.zmm();
+Registers Values::pick(Registers& home, Registers& current, size_t count, bool carried) {
+  if (carried && !home.empty()) return current = home;
+  current = emit_.zmms(count);
   if (carried) home = current;
   return current;
 }
 
-std::span<const Reg> Values::define(ir::Value v, size_t position) {
+Registers Values::define(ir::Value v, size_t position) {
   State& s = state_[index(v)];
   const ir::Instr& instr = kernel_.body[position];
   const bool in_place = std::find(instr.args.begin(), instr.args.end(), v) != instr.args.end();
@@ -177,7 +173,7 @@ std::span<const Reg> Values::define(ir::Value v, size_t position) {
   return pick(s.home, s.current, static_cast<size_t>(s.layout.count()), carried_[position] != 0);
 }
 
-std::span<const Reg> Values::define_zeros(ir::Value v, Zeros form, size_t position) {
+Registers Values::define_zeros(ir::Value v, Zeros form, size_t position) {
   State& s = state_[index(v)];
   const auto f = static_cast<size_t>(form);
   const bool carried = carried_[position] != 0 || s.current == s.home;

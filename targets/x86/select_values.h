@@ -6,7 +6,6 @@
 #include <tilejit/result.h>
 
 #include <cstdint>
-#include <span>
 #include <vector>
 
 #include "ir/ir.h"
@@ -42,8 +41,8 @@ class Values {
   bool holds_nibbles(ir::Value v) const { return !state_[index(v)].has_other_writes; }
 
   /// The registers that instruction `position` (which writes v) is to write.
-  std::span<const Reg> define(ir::Value v, size_t position);
-  std::span<const Reg> registers(ir::Value v) const { return state_[index(v)].current; }
+  Registers define(ir::Value v, size_t position);
+  Registers registers(ir::Value v) const { return state_[index(v)].current; }
   /// The register of (row, vector) with rows and columns broadcast.
   Reg at(ir::Value v, int row, int vector) const;
 
@@ -52,20 +51,20 @@ class Values {
 
   enum class Zeros : uint8_t { f32, bytes };
   bool wants(ir::Value v, Zeros form) const { return state_[index(v)].wants[static_cast<size_t>(form)]; }
-  std::span<const Reg> define_zeros(ir::Value v, Zeros form, size_t position);
+  Registers define_zeros(ir::Value v, Zeros form, size_t position);
   Reg zeros_at(ir::Value v, Zeros form, int vector) const;
 
  private:
   struct State {
     TileLayout layout;
     bool has_other_writes = false;  // than of nibbles as bytes
-    std::vector<Reg> home, current;
+    Registers home, current;
     bool wants[2] = {false, false};
-    std::vector<Reg> zero_home[2], zero_current[2];
+    Registers zero_home[2], zero_current[2];
   };
   static size_t index(ir::Value v) { return static_cast<size_t>(v); }
   void find_nibbles();
-  std::span<const Reg> pick(std::vector<Reg>& home, std::vector<Reg>& current, size_t count, bool carried);
+  Registers pick(Registers& home, Registers& current, size_t count, bool carried);
 
   const ir::Kernel& kernel_;
   Emitter& emit_;

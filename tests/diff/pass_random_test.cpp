@@ -38,10 +38,13 @@ std::string first_wrong_pass(ir::Kernel kernel, int64_t m, uint64_t seed) {
     return fmt::format("before any pass, m={}: {}\n{}", m, wrong, ir::print(kernel));
   for (const Pass& pass : passes()) {
     const ir::Kernel before = kernel;
-    pass.run(kernel);
+    const bool changed = pass.run(kernel);
     Arguments actual = arguments;
     std::string wrong = interpret_legal(kernel, actual, m);
     if (wrong.empty()) wrong = test::difference(before, expected, actual);
+    if (wrong.empty() && kernel.buffers != before.buffers) wrong = "the buffers are others";
+    if (wrong.empty() && changed == (ir::print(kernel) == ir::print(before)))
+      wrong = changed ? "says that it changed the kernel" : "says that it changed nothing";
     if (wrong.empty()) continue;
     return fmt::format("pass {}, m={}: {}\nbefore:\n{}\nafter:\n{}", pass.name, m, wrong, ir::print(before),
                        ir::print(kernel));

@@ -18,17 +18,19 @@ kernel double_it(%x: global f32[m,32] strided, %y: global f32[m,32]) {
   }
 })";
 
-void keep(ir::Kernel&) {}
-void subtract_instead(ir::Kernel& kernel) {
+bool keep(ir::Kernel&) { return false; }
+bool subtract_instead(ir::Kernel& kernel) {
   for (ir::Instr& instr : kernel.body)
     if (instr.op == ir::Op::add) instr.op = ir::Op::sub;
+  return true;
 }
-void forget_the_store(ir::Kernel& kernel) {
-  std::erase_if(kernel.body, [](const ir::Instr& instr) { return instr.op == ir::Op::store; });
+bool forget_the_store(ir::Kernel& kernel) {
+  return std::erase_if(kernel.body, [](const ir::Instr& instr) { return instr.op == ir::Op::store; }) > 0;
 }
-void drop_an_operand(ir::Kernel& kernel) {
+bool drop_an_operand(ir::Kernel& kernel) {
   for (ir::Instr& instr : kernel.body)
     if (instr.op == ir::Op::add) instr.args[1] = ir::Value::none;
+  return true;
 }
 
 Verdict bisect_with(std::vector<Pass> passes) {
