@@ -23,7 +23,7 @@ int registers_for(int64_t values, Type type, int lanes) {
 }
 
 /// Registers of a lane for a wave's sums, the operands of a step, and what is on its way from memory: weights, scales, zero
-/// points and activations of a stage or two; an estimate from below.
+/// points of two stages, activations of one; an estimate from below.
 int registers_of_lane(const Problem& problem, const Schedule& s, const MatrixStep& step, int wave_lanes) {
   const Loops& l = s.loops;
   const int columns = l.nr * s.layout.streams;
@@ -31,10 +31,10 @@ int registers_of_lane(const Problem& problem, const Schedule& s, const MatrixSte
   const int sums = registers_for(int64_t{l.mr} * columns, Type::f32, wave_lanes) * (scales_chunks ? 2 : 1) *
                    (problem.ks > 1 && l.split == 0 ? 2 : 1);
   const int depth = std::max(l.kc, s.layout.kl * s.layout.kk);
-  const int stages = l.stages > 1 ? 2 : 1;
+  constexpr int stages = 2;  // the present one and the next
   const int holders = step.cols * step.lanes;  // lanes that hold different weights
   const int weights = registers_for(int64_t{columns} * depth, problem.weight_type(), holders) * stages;
-  const int operands = registers_for(int64_t{l.mr} * step.k, step.type, step.rows * step.lanes);
+  const int operands = (1 + l.ahead) * registers_for(int64_t{l.mr} * step.k, step.type, step.rows * step.lanes);
   const int rows = registers_for(int64_t{l.mr} * depth, step.type, l.wn * wave_lanes);
   const auto chunks = problem.group == -1 ? 1 : static_cast<int>(std::max<int64_t>(1, depth / problem.group));
   const int of_columns = registers_for(int64_t{columns} * step.rows, problem.s, wave_lanes) +

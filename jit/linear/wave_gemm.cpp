@@ -1,8 +1,9 @@
 // The `gemm` kernel of matrix steps. A task is a grid of wm x wn waves, each with a register tile of mr rows by nr channels of
 // every stream. Activations come through shared memory, a stage of some columns for all rows of the task; every wave brings its
-// share of the rows. With two stages one is filled while the other is used, and one barrier a stage suffices: behind it all
-// waves are done with the buffer that is filled next, and have filled the one that is used next. Packed weights go from memory
-// to registers as they lie, with two stages one stage ahead of their use, and so do scales and zero points.
+// share of the rows. What a stage takes from memory is loaded to registers while the one before it is used: rows, packed weights
+// as they lie, scales and zero points. With two buffers of rows one barrier a stage suffices: behind it all waves are done with
+// the buffer that is filled next, and have filled the one that is used next. One buffer takes half of the shared memory, and
+// a second barrier before it is filled.
 #include <algorithm>
 #include <array>
 #include <vector>
@@ -26,7 +27,7 @@ struct Stages {
   int64_t blocks;  // of packed weights in a stage
   int64_t chunks;  // in a stage; 0: a chunk takes several stages
   int64_t count;   // stages of the run, or of a chunk
-  bool overlaps;   // one is filled while the other is used
+  bool overlaps;   // the next one is loaded while one is used
 };
 
 Stages stages_of(const Geometry& g, const Run& run) {
@@ -38,12 +39,12 @@ Stages stages_of(const Geometry& g, const Run& run) {
   };
   if (run.blocks <= most) {
     const int64_t chunks = divisor(run.count, most / run.blocks);
-    return {chunks * run.blocks, chunks, run.count / chunks, g.loops.stages > 1};
+    return {chunks * run.blocks, chunks, run.count / chunks, true};
   }
   const int64_t blocks = divisor(run.blocks, most);
   const int64_t count = run.blocks / blocks;
-  // Which buffer a chunk starts with is known only if each takes an even number of stages.
-  return {blocks, 0, count, g.loops.stages > 1 && (run.count == 1 || count % 2 == 0)};
+  // Which registers and buffer a chunk starts with is known only if each takes an even number of stages.
+  return {blocks, 0, count, run.count == 1 || count % 2 == 0};
 }
 
 /// The registers that a stage's weights, scales and zero points are loaded into: of every block, of every chunk.
@@ -60,6 +61,7 @@ class WaveGemm {
   explicit WaveGemm(const Geometry& geometry) : g(geometry), b("gemm"), t(g, b) {
     stage_ = b.buffer("stage", ir::Space::shared, g.x,
                       {g.loops.stages, g.row_unit(), g.loops.kc + stage_padding(g.layout, g.x)});
+    if (g.loops.ahead != 0) operands_ = {t.new_operands(), t.new_operands()};
   }
 
   ir::Kernel build() {
@@ -189,6 +191,7 @@ class WaveGemm {
 
   /// The matrix steps of consecutive blocks of a stage.
   void add_blocks(const Ahead& ahead, int64_t first, int64_t count, int buffer) {
+    if (g.loops.ahead != 0) return add_steps_ahead(ahead, first * g.steps, count * g.steps, buffer);
     for (int64_t block = first; block < first + count; ++block) {
       t.use_packed(ahead.packed[static_cast<size_t>(block)]);
       const Value j = b.for_loop(LoopKind::unrolled, "j", 0, g.steps);
@@ -196,6 +199,21 @@ class WaveGemm {
       b.load(t.x(), stage_, {{buffer}, {row_in_unit_, g.loops.mr}, {column, g.depth}});
       for (const Stream& stream : t.streams()) t.dot(stream, t.unpack(stream, {j, 0}));
       b.end();
+    }
+  }
+
+  /// Consecutive steps of a stage; the operands of each are brought before the one that precedes it.
+  void add_steps_ahead(const Ahead& ahead, int64_t first, int64_t count, int buffer) {
+    const auto bring = [&](int64_t step) {
+      MatrixOperands& into = operands_[static_cast<size_t>(step % 2)];
+      b.load(into.x, stage_, {{buffer}, {row_in_unit_, g.loops.mr}, {step * g.depth, g.depth}});
+      t.use_packed(ahead.packed[static_cast<size_t>(step / g.steps)]);
+      t.unpack(into, step % g.steps);
+    };
+    bring(first);
+    for (int64_t step = first; step < first + count; ++step) {
+      if (step + 1 < first + count) bring(step + 1);
+      t.dot(operands_[static_cast<size_t>(step % 2)]);
     }
   }
 
@@ -216,20 +234,25 @@ class WaveGemm {
     // The last stages stand behind the loop: nothing follows the very last.
     const int64_t looped = next == Next::always ? stages_.count : (stages_.count - 1) / 2 * 2;
     const Affine i = Affine::of(b.for_loop(LoopKind::serial, "i", 0, looped, 2));
-    for (int buffer = 0; buffer < 2; ++buffer) one_stage(run, first, i + buffer, buffer, Next::always, body);
+    for (int set = 0; set < 2; ++set) one_stage(run, first, i + set, set, Next::always, body);
     b.end();
     for (int64_t rest = looped; rest < stages_.count; ++rest)
       one_stage(run, first, rest, static_cast<int>(rest % 2),
                 rest + 1 < stages_.count ? Next::always : Next::unless_last, body);
   }
 
+  /// `set`: which of the two sets of registers holds the stage.
   template <typename Body>
-  void one_stage(const Run& run, const Affine& first, const Affine& i, int buffer, Next next, Body body) {
+  void one_stage(const Run& run, const Affine& first, const Affine& i, int set, Next next, Body body) {
     b.barrier();
-    if (next == Next::always) load_stage(run, first + i + 1, ahead_[static_cast<size_t>(1 - buffer)]);
-    body(i, ahead_[static_cast<size_t>(buffer)], buffer);
-    if (next == Next::always) store_rows(1 - buffer);
+    if (next == Next::always) load_stage(run, first + i + 1, ahead_[static_cast<size_t>(1 - set)]);
+    body(i, ahead_[static_cast<size_t>(set)], buffer_of(set));
+    if (next != Next::always) return;
+    if (buffer_of(0) == buffer_of(1)) b.barrier();  // the buffer is no longer read
+    store_rows(buffer_of(1 - set));
   }
+
+  int buffer_of(int set) const { return set % g.loops.stages; }
 
   /// Fills the first buffer; the barrier before the store lets others finish what they read of it.
   void start_stages(const Run& run, const Affine& stage) {
@@ -270,6 +293,7 @@ class WaveGemm {
   Value copied_ = Value::none;
   Stages stages_{};             // of the run
   std::array<Ahead, 2> ahead_;  // the registers of a stage and of the next one
+  std::array<MatrixOperands, 2> operands_;  // with ahead=1, of a matrix step and of the next one
   int task_loops_ = 0;
   int wave_loops_ = 0;
 };

@@ -90,6 +90,8 @@ class Selector {
     f.addFnAttr("uniform-work-group-size", "true");
     // Sums in accumulation registers would be moved to others each time that they are scaled.
     if (s_.has_matrix_steps && is_cdna(s_.row.family)) f.addFnAttr("amdgpu-agpr-alloc", "0");
+    if (s_.has_matrix_steps && is_cdna(s_.row.family) && getenv("GS_W")) f.addFnAttr("amdgpu-waves-per-eu", getenv("GS_W"));
+    if (s_.has_matrix_steps && getenv("GS_S")) f.addFnAttr("amdgpu-sched-strategy", getenv("GS_S"));
     for (const char* hidden : {"amdgpu-no-dispatch-ptr", "amdgpu-no-queue-ptr", "amdgpu-no-implicitarg-ptr",
                                "amdgpu-no-dispatch-id", "amdgpu-no-hostcall-ptr", "amdgpu-no-heap-ptr",
                                "amdgpu-no-default-queue", "amdgpu-no-completion-action", "amdgpu-no-multigrid-sync-arg",
@@ -169,7 +171,7 @@ class Selector {
   Result<void> body(size_t first, size_t last) {
     for (size_t i = first; i < last; ++i) {
       if (kernel_.body[i].op != ir::Op::for_loop) {
-        if (i > first) order(kernel_.body[i - 1], kernel_.body[i]);
+        if (i > first) order(i);
         TRY(visit(kernel_.body[i]));
         continue;
       }
@@ -185,9 +187,22 @@ class Selector {
     return instr.op == ir::Op::load && kernel_.buffer(instr.buffer).is_parameter();
   }
 
-  void order(const ir::Instr& last, const ir::Instr& next) {
-    if (is_from_memory(last) && !is_from_memory(next)) keep_loads_early(s_);
-    if (last.op == ir::Op::mma) keep_steps_apart(s_);
+  /// Before instruction i.
+  void order(size_t i) {
+    const ir::Instr& last = kernel_.body[i - 1];
+    if (is_from_memory(last) && !is_from_memory(kernel_.body[i])) keep_loads_early(s_);
+    if (last.op == ir::Op::mma && (!is_cdna(s_.row.family) || is_step_ahead(i))) keep_steps_apart(s_);
+  }
+
+  /// Whether the operands of the step before instruction i were not those of the next one: others have been brought meanwhile.
+  bool is_step_ahead(size_t i) const {
+    const ir::Value x = kernel_.body[i - 1].args[0];
+    for (size_t at = i; at < kernel_.body.size(); ++at) {
+      const ir::Op op = kernel_.body[at].op;
+      if (op == ir::Op::mma) return kernel_.body[at].args[0] != x;
+      if (op == ir::Op::for_loop || op == ir::Op::end || op == ir::Op::barrier) return false;
+    }
+    return false;
   }
 
   Result<void> visit(const ir::Instr& instr) {
