@@ -38,9 +38,9 @@ int registers_of_lane(const Problem& problem, const Schedule& s, const MatrixSte
   const int rows = registers_for(int64_t{l.mr} * depth, step.type, l.wn * wave_lanes);
   const auto chunks = problem.group == -1 ? 1 : static_cast<int>(std::max<int64_t>(1, depth / problem.group));
   const int of_columns = registers_for(int64_t{columns} * step.rows, problem.s, wave_lanes) +
-                         (problem.zp == ZeroDomain::integer ? columns / step.cols : 0);
+                         (problem.zp == ZeroDomain::integer ? stages * columns / step.cols : 0);
   const int zeros = problem.zp == ZeroDomain::integer ? forms_of_zero * columns / step.cols : 0;
-  return sums + weights + operands + rows + zeros + (scales_chunks ? chunks * of_columns * stages : 0);
+  return sums + weights + operands + rows + zeros + (scales_chunks ? chunks * of_columns : 0);
 }
 
 class Reasons {

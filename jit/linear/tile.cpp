@@ -157,8 +157,11 @@ ChunkValues Tile::new_chunk() {
   return values;
 }
 
-void Tile::load_chunk(const ChunkValues& into, const Affine& scale) {
+void Tile::load_chunk_zeros(const ChunkValues& into, const Affine& scale) {
   for (size_t s = 0; s < into.zeros.size(); ++s) b.load(into.zeros[s], zero_.buffer, scale_at(s, scale));
+}
+
+void Tile::load_chunk_scales(const ChunkValues& into, const Affine& scale) {
   for (size_t s = 0; s < into.scales.size(); ++s) b.load(into.scales[s], scale_.buffer, scale_at(s, scale));
 }
 

@@ -73,7 +73,8 @@ class Tile {
   void load_packed(const std::vector<ir::Value>& into, const ir::Affine& block);
   void use_packed(const std::vector<ir::Value>& packed);
   ChunkValues new_chunk();
-  void load_chunk(const ChunkValues& into, const ir::Affine& scale);
+  void load_chunk_zeros(const ChunkValues& into, const ir::Affine& scale);
+  void load_chunk_scales(const ChunkValues& into, const ir::Affine& scale);
   void use_chunk(const ChunkValues& values);
   /// Asks for `words` words that come `prefetch` bytes behind `block` in each stream; where register tiles share the panels,
   /// each for its part of them.
