@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <optional>
 
 #include "jit/build_linear.h"
 
@@ -158,6 +159,24 @@ Loops matrix_loops(const Layout& layout, int mr, int nr, int wm, int wn) {
   return loops;
 }
 
+/// Loops for many rows of which two tasks fit the shared memory, with operands of steps brought ahead. Two buffers are worth an
+/// eighth of the rows.
+std::optional<Loops> paired_loops(const Problem& problem, const Layout& layout, const TargetFacts& target,
+                                  int column_tiles) {
+  const MatrixStep& step = *matrix_step_of(problem, target);
+  const int waves = std::min(4, layout.panel / step.cols / column_tiles);
+  for (const int most : {8, 6, 4})
+    for (const int stages : {2, 1})
+      for (const int row_tiles : {most, most - 1}) {
+        Loops loops = matrix_loops(layout, step.rows * row_tiles, step.cols * column_tiles, 1, waves);
+        loops.stages = stages;
+        loops.ahead = 1;
+        const bool fits_twice = 2 * shared_bytes(problem, {layout, loops}) <= target.shared_bytes;
+        if (fits_twice && matrix_reasons(problem, {layout, loops}, target).empty()) return loops;
+      }
+  return std::nullopt;
+}
+
 }  // namespace
 
 const MatrixStep* matrix_step_of(const Problem& resolved, const TargetFacts& target) {
@@ -190,7 +209,8 @@ Layout default_matrix_layout(const Problem& resolved, const MatrixStep& step) {
 
 /// Few rows: each wave has as few channels as a matrix step has, so that many tasks read weights, and long stages, so that many
 /// loads are in flight. Many rows: the waves have all rows of a task and few channels, since unpacked weights serve the steps of
-/// all rows of a tile; as many rows as registers and shared memory hold.
+/// all rows of a tile; as many rows as registers and shared memory hold. Wide waves come in such tasks that two of them share a
+/// machine, so that each makes steps while the other waits.
 std::vector<Loops> default_matrix_loops(const Problem& resolved, const Layout& layout, const TargetFacts& target) {
   const MatrixStep& step = *matrix_step_of(resolved, target);
   const int columns = layout.panel / step.cols;
@@ -213,6 +233,11 @@ std::vector<Loops> default_matrix_loops(const Problem& resolved, const Layout& l
   add(2 * step.rows, 2, 1, 1);
   add(4 * step.rows, 4, 1, 1);
   const int column_tiles = target.wave_lanes >= wide_wave ? std::max(2 / layout.streams, 1) : 1;
+  if (target.wave_lanes >= wide_wave)
+    if (const auto loops = paired_loops(resolved, layout, target, std::min(column_tiles, columns))) {
+      ranges.push_back(*loops);
+      ranges.back().m_lo = ranges[ranges.size() - 2].m_hi + 1;
+    }
   for (const int row_tiles : {8, 7, 6, 5, 4, 3})
     if (ranges.back().m_hi != Loops::no_limit) add(Loops::no_limit, row_tiles, column_tiles, 1);
   ranges.back().m_hi = Loops::no_limit;

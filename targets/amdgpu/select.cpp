@@ -90,8 +90,6 @@ class Selector {
     f.addFnAttr("uniform-work-group-size", "true");
     // Sums in accumulation registers would be moved to others each time that they are scaled.
     if (s_.has_matrix_steps && is_cdna(s_.row.family)) f.addFnAttr("amdgpu-agpr-alloc", "0");
-    if (s_.has_matrix_steps && is_cdna(s_.row.family) && getenv("GS_W")) f.addFnAttr("amdgpu-waves-per-eu", getenv("GS_W"));
-    if (s_.has_matrix_steps && getenv("GS_S")) f.addFnAttr("amdgpu-sched-strategy", getenv("GS_S"));
     for (const char* hidden : {"amdgpu-no-dispatch-ptr", "amdgpu-no-queue-ptr", "amdgpu-no-implicitarg-ptr",
                                "amdgpu-no-dispatch-id", "amdgpu-no-hostcall-ptr", "amdgpu-no-heap-ptr",
                                "amdgpu-no-default-queue", "amdgpu-no-completion-action", "amdgpu-no-multigrid-sync-arg",

@@ -33,6 +33,6 @@ void keep_loads_early(Selection& s) {
   if (s.has_matrix_steps) let_pass(s, pass_vector | pass_scalar | pass_matrix | pass_lds | pass_transcendental);
 }
 
-void keep_steps_apart(Selection& s) { let_pass(s, pass_scalar | pass_memory); }
+void keep_steps_apart(Selection& s) { let_pass(s, is_cdna(s.row.family) ? pass_scalar : pass_scalar | pass_memory); }
 
 }  // namespace tilejit::amdgpu
