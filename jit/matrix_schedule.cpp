@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <numeric>
 #include <optional>
 
@@ -15,6 +16,7 @@ constexpr int load_bits = 128;     // of packed weights that a lane loads at onc
 constexpr int forms_of_zero = 32;  // registers of those in which unpacking subtracts a stored zero point
 constexpr int wide_wave = 64;      // lanes that hold two columns of tiles of the sums beside eight rows of them
 constexpr int segment_k = 128;     // k segments of one group end at multiples of it
+constexpr int stage_bits = 1024;   // of a channel's weights, that a stage with operands ahead holds at most
 
 Type activation_type(const Problem& problem) { return problem.has_integer_dot() ? Type::i8 : problem.a; }
 
@@ -23,25 +25,31 @@ int registers_for(int64_t values, Type type, int lanes) {
   return static_cast<int>(values * bits_of(type) / 32 / lanes);
 }
 
+/// Whether a chunk's sum is scaled and added to others: twice as many sums are held.
+bool scales_chunks(const Problem& problem) { return problem.has_scales() && problem.scheme != Scheme::w8a8; }
+
 /// Registers of a lane for a wave's sums, the operands of a step, and what is on its way from memory: weights, scales, zero
 /// points of two stages, activations of one; an estimate from below.
 int registers_of_lane(const Problem& problem, const Schedule& s, const MatrixStep& step, int wave_lanes) {
   const Loops& l = s.loops;
   const int columns = l.nr * s.layout.streams;
-  const bool scales_chunks = problem.has_scales() && problem.scheme != Scheme::w8a8;
-  const int sums = registers_for(int64_t{l.mr} * columns, Type::f32, wave_lanes) * (scales_chunks ? 2 : 1) *
+  const int sums = registers_for(int64_t{l.mr} * columns, Type::f32, wave_lanes) * (scales_chunks(problem) ? 2 : 1) *
                    (problem.ks > 1 && l.split == 0 ? 2 : 1);
   const int depth = std::max(l.kc, s.layout.kl * s.layout.kk);
-  constexpr int stages = 2;  // the present one and the next
+  constexpr int stages = 2;                    // the present one and the next
   const int holders = step.cols * step.lanes;  // lanes that hold different weights
   const int weights = registers_for(int64_t{columns} * depth, problem.weight_type(), holders) * stages;
   const int operands = (1 + l.ahead) * registers_for(int64_t{l.mr} * step.k, step.type, step.rows * step.lanes);
   const int rows = registers_for(int64_t{l.mr} * depth, step.type, l.wn * wave_lanes);
   const auto chunks = problem.group == -1 ? 1 : static_cast<int>(std::max<int64_t>(1, depth / problem.group));
-  const int of_columns = registers_for(int64_t{columns} * step.rows, problem.s, wave_lanes) +
-                         (problem.zp == ZeroDomain::integer ? stages * columns / step.cols : 0);
+  const int of_columns =
+      (l.ahead != 0 ? 1 : stages) * registers_for(int64_t{columns} * step.rows, problem.s, wave_lanes) +
+      (problem.zp == ZeroDomain::integer ? stages * columns / step.cols : 0);
   const int zeros = problem.zp == ZeroDomain::integer ? forms_of_zero * columns / step.cols : 0;
-  return sums + weights + operands + rows + zeros + (scales_chunks ? chunks * of_columns : 0);
+  const int offsets = problem.zp == ZeroDomain::floating
+                          ? registers_for(int64_t{columns} * step.rows, problem.s, wave_lanes) + l.mr / step.rows
+                          : 0;
+  return sums + weights + operands + rows + zeros + offsets + (scales_chunks(problem) ? chunks * of_columns : 0);
 }
 
 class Reasons {
@@ -159,21 +167,30 @@ Loops matrix_loops(const Layout& layout, int mr, int nr, int wm, int wn) {
   return loops;
 }
 
-/// Loops for many rows of which two tasks fit the shared memory, with operands of steps brought ahead. Two buffers are worth an
-/// eighth of the rows.
+/// Loops for many rows that bring operands of steps ahead, of which two tasks fit the shared memory: with two buffers, or one
+/// where that leaves an eighth or more of the rows. None where stages hold several chunks, whose first operands nothing hides,
+/// nor where three tasks fit that have few registers: they hide what each waits for.
 std::optional<Loops> paired_loops(const Problem& problem, const Layout& layout, const TargetFacts& target,
                                   int column_tiles) {
+  struct Shape {
+    int row_tiles, stages;
+  };
+  constexpr std::array shapes = {Shape{8, 2}, Shape{7, 2}, Shape{8, 1}, Shape{7, 1}, Shape{6, 2}, Shape{6, 1},
+                                 Shape{5, 2}, Shape{5, 1}, Shape{4, 2}, Shape{4, 1}, Shape{3, 2}, Shape{3, 1}};
   const MatrixStep& step = *matrix_step_of(problem, target);
   const int waves = std::min(4, layout.panel / step.cols / column_tiles);
-  for (const int most : {8, 6, 4})
-    for (const int stages : {2, 1})
-      for (const int row_tiles : {most, most - 1}) {
-        Loops loops = matrix_loops(layout, step.rows * row_tiles, step.cols * column_tiles, 1, waves);
-        loops.stages = stages;
-        loops.ahead = 1;
-        const bool fits_twice = 2 * shared_bytes(problem, {layout, loops}) <= target.shared_bytes;
-        if (fits_twice && matrix_reasons(problem, {layout, loops}, target).empty()) return loops;
-      }
+  const auto tasks_that_fit = [&](const Loops& loops) {
+    return target.shared_bytes / shared_bytes(problem, {layout, loops});
+  };
+  for (const Shape& shape : shapes) {
+    Loops loops = matrix_loops(layout, step.rows * shape.row_tiles, step.cols * column_tiles, 1, waves);
+    loops.kc = std::max(layout.kk * layout.kl, std::min(loops.kc, stage_bits / bits_of(problem.weight_type())));
+    loops.stages = shape.stages;
+    loops.ahead = 1;
+    const bool has_more_sums = scales_chunks(problem) && problem.group != -1;
+    if (has_more_sums ? problem.group < loops.kc : tasks_that_fit(loops) > 2) return std::nullopt;
+    if (tasks_that_fit(loops) > 1 && matrix_reasons(problem, {layout, loops}, target).empty()) return loops;
+  }
   return std::nullopt;
 }
 

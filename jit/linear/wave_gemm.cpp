@@ -1,7 +1,7 @@
 // The `gemm` kernel of matrix steps. A task is a grid of wm x wn waves, each with a register tile of mr rows by nr channels of
 // every stream. Activations come through shared memory, a stage of some columns for all rows of the task; every wave brings its
 // share of the rows. What a stage takes from memory is loaded to registers while the one before it is used: rows, packed weights
-// as they lie, zero points; scales when it begins, since they are used where it ends. With two buffers of rows one barrier a stage suffices: behind it all waves are done with
+// as they lie, zero points, scales (with ahead=1 these when it begins). With two buffers of rows one barrier a stage suffices: behind it all waves are done with
 // the buffer that is filled next, and have filled the one that is used next. One buffer takes half of the shared memory, and
 // a second barrier before it is filled.
 #include <algorithm>
@@ -147,7 +147,8 @@ class WaveGemm {
     stages_ = stages_of(g, run);
     copied_ = b.tile("rows", {g.x, {copied_rows_, static_cast<int32_t>(stages_.blocks * g.shape.block_k), 1}});
     for (Ahead& ahead : ahead_) ahead = new_ahead();
-    for (size_t j = 0; j < ahead_[0].chunks.size(); ++j) ahead_[1].chunks[j].scales = ahead_[0].chunks[j].scales;
+    for (size_t j = 0; j < ahead_[0].chunks.size() && has_late_scales(); ++j)
+      ahead_[1].chunks[j].scales = ahead_[0].chunks[j].scales;
     if (stages_.chunks > 0) return whole_chunks(run);
     if (run.count > 1) {
       if (stages_.overlaps) start_stages(run, 0);
@@ -229,7 +230,7 @@ class WaveGemm {
       b.barrier();  // the buffer is no longer read
       store_rows(0);
       b.barrier();
-      load_scales(run, first + i);
+      if (has_late_scales()) load_scales(run, first + i, ahead_[0]);
       body(i, ahead_[0], 0);
       b.end();
       return;
@@ -248,7 +249,7 @@ class WaveGemm {
   template <typename Body>
   void one_stage(const Run& run, const Affine& first, const Affine& i, int set, Next next, Body body) {
     b.barrier();
-    load_scales(run, first + i);
+    if (has_late_scales()) load_scales(run, first + i, ahead_[0]);
     if (next == Next::always) load_stage(run, first + i + 1, ahead_[static_cast<size_t>(1 - set)]);
     body(i, ahead_[static_cast<size_t>(set)], buffer_of(set));
     if (next != Next::always) return;
@@ -280,11 +281,12 @@ class WaveGemm {
     b.load(copied_, t.activations(), {{first_row_ + copied_row_, copied_rows_}, {block * g.shape.block_k, columns()}});
     for (size_t i = 0; i < into.packed.size(); ++i) t.load_packed(into.packed[i], block + static_cast<int64_t>(i));
     for (size_t j = 0; j < into.chunks.size(); ++j) t.load_chunk_zeros(into.chunks[j], scale_of(run, stage, j));
+    if (!has_late_scales()) load_scales(run, stage, into);
   }
-  /// Scales are used where a chunk ends, so that a stage's can be loaded when it begins.
-  void load_scales(const Run& run, const Affine& stage) {
-    for (size_t j = 0; j < ahead_[0].chunks.size(); ++j)
-      t.load_chunk_scales(ahead_[0].chunks[j], scale_of(run, stage, j));
+  /// Scales are used where a chunk ends: a long stage has time to load its own, and needs fewer registers then.
+  bool has_late_scales() const { return g.loops.ahead != 0; }
+  void load_scales(const Run& run, const Affine& stage, const Ahead& into) {
+    for (size_t j = 0; j < into.chunks.size(); ++j) t.load_chunk_scales(into.chunks[j], scale_of(run, stage, j));
   }
   Affine scale_of(const Run& run, const Affine& stage, size_t chunk) const {
     return start_of(run).scale + stage * stages_.chunks + static_cast<int64_t>(chunk);
@@ -302,8 +304,8 @@ class WaveGemm {
   Affine copied_row_;       // the first row that the wave brings, likewise
   int32_t copied_rows_ = 1;
   Value copied_ = Value::none;
-  Stages stages_{};             // of the run
-  std::array<Ahead, 2> ahead_;  // the registers of a stage and of the next one
+  Stages stages_{};                         // of the run
+  std::array<Ahead, 2> ahead_;              // the registers of a stage and of the next one
   std::array<MatrixOperands, 2> operands_;  // with ahead=1, of a matrix step and of the next one
   int task_loops_ = 0;
   int wave_loops_ = 0;
