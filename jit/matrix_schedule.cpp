@@ -12,11 +12,11 @@
 namespace tilejit {
 namespace {
 
-constexpr int load_bits = 128;     // of packed weights that a lane loads at once
-constexpr int forms_of_zero = 32;  // registers of those in which unpacking subtracts a stored zero point
-constexpr int wide_wave = 64;      // lanes that hold two columns of tiles of the sums beside eight rows of them
-constexpr int segment_k = 128;     // k segments of one group end at multiples of it
-constexpr int stage_bits = 1024;   // of a channel's weights, that a stage with operands ahead holds at most
+constexpr int load_bits = 128;              // of packed weights that a lane loads at once
+constexpr int forms_of_zero = 32;           // registers of those in which unpacking subtracts a stored zero point
+constexpr int forms_of_whole_columns = 48;  // likewise, where each lane unpacks all of a column's k
+constexpr int wide_wave = 64;   // lanes that hold two columns of tiles of the sums beside eight rows of them
+constexpr int segment_k = 128;  // k segments of one group end at multiples of it
 
 Type activation_type(const Problem& problem) { return problem.has_integer_dot() ? Type::i8 : problem.a; }
 
@@ -45,7 +45,9 @@ int registers_of_lane(const Problem& problem, const Schedule& s, const MatrixSte
   const int of_columns =
       (l.ahead != 0 ? 1 : stages) * registers_for(int64_t{columns} * step.rows, problem.s, wave_lanes) +
       (problem.zp == ZeroDomain::integer ? stages * columns / step.cols : 0);
-  const int zeros = problem.zp == ZeroDomain::integer ? forms_of_zero * columns / step.cols : 0;
+  const int zeros = problem.zp == ZeroDomain::integer
+                        ? (step.lanes > 1 ? forms_of_zero : forms_of_whole_columns) * columns / step.cols
+                        : 0;
   const int offsets = problem.zp == ZeroDomain::floating
                           ? registers_for(int64_t{columns} * step.rows, problem.s, wave_lanes) + l.mr / step.rows
                           : 0;
@@ -168,8 +170,8 @@ Loops matrix_loops(const Layout& layout, int mr, int nr, int wm, int wn) {
 }
 
 /// Loops for many rows that bring operands of steps ahead, of which two tasks fit the shared memory: with two buffers, or one
-/// where that leaves an eighth or more of the rows. None where stages hold several chunks, whose first operands nothing hides,
-/// nor where three tasks fit that have few registers: they hide what each waits for.
+/// where that leaves an eighth or more of the rows. None where stages hold more than two chunks (one of integers), whose first operands
+/// nothing hides, nor where three tasks fit that have few registers: they hide what each waits for.
 std::optional<Loops> paired_loops(const Problem& problem, const Layout& layout, const TargetFacts& target,
                                   int column_tiles) {
   struct Shape {
@@ -177,19 +179,21 @@ std::optional<Loops> paired_loops(const Problem& problem, const Layout& layout, 
   };
   constexpr std::array shapes = {Shape{8, 2}, Shape{7, 2}, Shape{8, 1}, Shape{7, 1}, Shape{6, 2}, Shape{6, 1},
                                  Shape{5, 2}, Shape{5, 1}, Shape{4, 2}, Shape{4, 1}, Shape{3, 2}, Shape{3, 1}};
+  constexpr int most_tiles_of_two_chunks = 6;  // sums of both are on their way at once
   const MatrixStep& step = *matrix_step_of(problem, target);
-  const int waves = std::min(4, layout.panel / step.cols / column_tiles);
-  const auto tasks_that_fit = [&](const Loops& loops) {
-    return target.shared_bytes / shared_bytes(problem, {layout, loops});
-  };
+  const bool has_more_sums = scales_chunks(problem) && problem.group != -1;
   for (const Shape& shape : shapes) {
-    Loops loops = matrix_loops(layout, step.rows * shape.row_tiles, step.cols * column_tiles, 1, waves);
-    loops.kc = std::max(layout.kk * layout.kl, std::min(loops.kc, stage_bits / bits_of(problem.weight_type())));
+    Loops loops = matrix_loops(layout, step.rows * shape.row_tiles, step.cols * column_tiles, 1,
+                               std::min(4, layout.panel / step.cols / column_tiles));
+    const bool is_short = bits_of(problem.weight_type()) == 16 || (has_more_sums && problem.group < segment_k);
+    if (is_short) loops.kc = std::max(layout.kk * layout.kl, segment_k / 2);
     loops.stages = shape.stages;
     loops.ahead = 1;
-    const bool has_more_sums = scales_chunks(problem) && problem.group != -1;
-    if (has_more_sums ? problem.group < loops.kc : tasks_that_fit(loops) > 2) return std::nullopt;
-    if (tasks_that_fit(loops) > 1 && matrix_reasons(problem, {layout, loops}, target).empty()) return loops;
+    const int64_t tasks = target.shared_bytes / shared_bytes(problem, {layout, loops});
+    const int most_chunks = problem.has_integer_dot() ? 1 : 2;
+    if (has_more_sums ? most_chunks * problem.group < loops.kc : tasks > 2) return std::nullopt;
+    if (has_more_sums && problem.group < loops.kc && shape.row_tiles > most_tiles_of_two_chunks) continue;
+    if (tasks > 1 && matrix_reasons(problem, {layout, loops}, target).empty()) return loops;
   }
   return std::nullopt;
 }

@@ -393,7 +393,7 @@ class Access {
   llvm::Value* followed_lanes(const ir::Affine& in_loops) {
     if (lanes_ != nullptr) return lanes_;
     lanes_ = lane_bytes(layout_.register_part(0));
-    if (lanes_ == nullptr || in_loops == ir::Affine(0)) return lanes_;
+    if (lanes_ == nullptr || in_loops == ir::Affine(0) || !is_cdna(s_.row.family)) return lanes_;
     llvm::Type* word = b_.getInt32Ty();
     llvm::FunctionType* type = llvm::FunctionType::get(word, {word, word}, false);
     lanes_ = b_.CreateCall(llvm::InlineAsm::get(type, "", "=v,0,s", false), {lanes_, s_.evaluate(in_loops)});
