@@ -48,7 +48,7 @@ int registers_of_lane(const Problem& problem, const Schedule& s, const MatrixSte
   const int zeros = problem.zp == ZeroDomain::integer
                         ? (step.lanes > 1 ? forms_of_zero : forms_of_whole_columns) * columns / step.cols
                         : 0;
-  const int offsets = problem.zp == ZeroDomain::floating
+  const int offsets = l.ahead != 0 && problem.zp == ZeroDomain::floating
                           ? registers_for(int64_t{columns} * step.rows, problem.s, wave_lanes) + l.mr / step.rows
                           : 0;
   return sums + weights + operands + rows + zeros + offsets + (scales_chunks(problem) ? chunks * of_columns : 0);
@@ -134,6 +134,8 @@ class Reasons {
     const int block = layout_.kk * layout_.kl;
     require(loops_.kc > 0 && loops_.kc % block == 0,
             fmt::format("kc={} is not a positive multiple of {} (k of a block of packed weights)", loops_.kc, block));
+    require(loops_.ahead == 0 || loops_.ahead == 1,
+            fmt::format("ahead={}: operands of no step or of one are brought ahead", loops_.ahead));
     const int64_t bytes = shared_bytes(p_, s_);
     require(bytes <= target_.shared_bytes, fmt::format("stages={} kc={} needs {} bytes of shared memory of {}",
                                                        loops_.stages, loops_.kc, bytes, target_.shared_bytes));

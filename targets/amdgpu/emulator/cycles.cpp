@@ -6,7 +6,8 @@
 namespace tilejit::amdgpu::emulator {
 namespace {
 
-constexpr int64_t warm_rounds = 4, measured_rounds = 8;
+// At least so many rounds are measured; then, as long as they are not many, until all waves are again where they were.
+constexpr int64_t warm_rounds = 4, measured_rounds = 8, most_rounds = 64;
 constexpr int64_t patience = 1 << 16;  // clocks in which nothing issues: more than any latency
 
 /// Why a wave does not issue: its last instruction or another one holds a port (the first of these, as the ports), or
@@ -70,6 +71,8 @@ class Simulation {
   Reason blocked(size_t index);
   void issue(Wave& wave);
   void clock();
+  /// Of each wave, the step of the loop that comes next.
+  std::vector<int64_t> places() const;
   CycleEstimate result() const;
 
   const CycleModel& model_;
@@ -79,6 +82,7 @@ class Simulation {
   std::vector<Reason> why_;  // of this clock
   int64_t now_ = 0, last_issue_ = 0, measured_from_ = -1;
   int64_t issued_ = 0, issued_before_ = 0;  // steps of all waves; those before measuring
+  std::vector<int64_t> places_;             // when measuring began
   int64_t round_;                           // steps of one round of all waves
   std::array<int64_t, ports> free_at_{}, path_free_at_{};
   std::array<Port, ports> user_{};  // of a unit
@@ -162,6 +166,12 @@ void Simulation::clock() {
   for (const Reason reason : why_) ++idle_[reason];
 }
 
+std::vector<int64_t> Simulation::places() const {
+  std::vector<int64_t> places;
+  for (const Wave& wave : waves_) places.push_back(wave.issued % static_cast<int64_t>(loop_.size()));
+  return places;
+}
+
 CycleEstimate Simulation::result() const {
   CycleEstimate estimate;
   const double all = static_cast<double>(now_ - measured_from_);
@@ -180,8 +190,10 @@ Result<CycleEstimate> Simulation::run() {
     if (measured_from_ < 0 && issued_ >= warm_rounds * round_) {
       measured_from_ = now_;
       issued_before_ = issued_;
+      places_ = places();
     }
-    if (issued_ >= (warm_rounds + measured_rounds) * round_) return result();
+    const int64_t rounds = issued_ / round_ - warm_rounds;
+    if (rounds >= most_rounds || (rounds >= measured_rounds && places() == places_)) return result();
     if (now_ - last_issue_ > patience) return invalid("cycle estimate: every wave of the loop waits for ever");
     clock();
   }
