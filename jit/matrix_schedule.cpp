@@ -28,6 +28,12 @@ int registers_for(int64_t values, Type type, int lanes) {
 /// Whether a chunk's sum is scaled and added to others: twice as many sums are held.
 bool scales_chunks(const Problem& problem) { return problem.has_scales() && problem.scheme != Scheme::w8a8; }
 
+/// k that one scale covers, in whole blocks of packed weights; where one covers all, as many as there may be.
+int64_t chunk_k(const Problem& problem, const Layout& layout) {
+  const int64_t block = int64_t{layout.kk} * layout.kl;
+  return problem.group == -1 ? INT64_MAX : (problem.group + block - 1) / block * block;
+}
+
 /// Registers of a lane for a wave's sums, the operands of a step, and what is on its way from memory: weights, scales, zero
 /// points of two stages, activations of one; an estimate from below.
 int registers_of_lane(const Problem& problem, const Schedule& s, const MatrixStep& step, int wave_lanes) {
@@ -41,7 +47,7 @@ int registers_of_lane(const Problem& problem, const Schedule& s, const MatrixSte
   const int weights = registers_for(int64_t{columns} * depth, problem.weight_type(), holders) * stages;
   const int operands = (1 + l.ahead) * registers_for(int64_t{l.mr} * step.k, step.type, step.rows * step.lanes);
   const int rows = registers_for(int64_t{l.mr} * depth, step.type, l.wn * wave_lanes);
-  const auto chunks = problem.group == -1 ? 1 : static_cast<int>(std::max<int64_t>(1, depth / problem.group));
+  const auto chunks = static_cast<int>(std::max<int64_t>(1, depth / chunk_k(problem, s.layout)));
   const int of_columns =
       (l.ahead != 0 ? 1 : stages) * registers_for(int64_t{columns} * step.rows, problem.s, wave_lanes) +
       (problem.zp == ZeroDomain::integer ? stages * columns / step.cols : 0);
@@ -184,17 +190,18 @@ std::optional<Loops> paired_loops(const Problem& problem, const Layout& layout, 
   constexpr int most_tiles_of_two_chunks = 6;  // sums of both are on their way at once
   const MatrixStep& step = *matrix_step_of(problem, target);
   const bool has_more_sums = scales_chunks(problem) && problem.group != -1;
+  const int64_t chunk = chunk_k(problem, layout);
   for (const Shape& shape : shapes) {
     Loops loops = matrix_loops(layout, step.rows * shape.row_tiles, step.cols * column_tiles, 1,
                                std::min(4, layout.panel / step.cols / column_tiles));
-    const bool is_short = bits_of(problem.weight_type()) == 16 || (has_more_sums && problem.group < segment_k);
+    const bool is_short = bits_of(problem.weight_type()) == 16 || (has_more_sums && chunk < segment_k);
     if (is_short) loops.kc = std::max(layout.kk * layout.kl, segment_k / 2);
     loops.stages = shape.stages;
     loops.ahead = 1;
     const int64_t tasks = target.shared_bytes / shared_bytes(problem, {layout, loops});
     const int most_chunks = problem.has_integer_dot() ? 1 : 2;
-    if (has_more_sums ? most_chunks * problem.group < loops.kc : tasks > 2) return std::nullopt;
-    if (has_more_sums && problem.group < loops.kc && shape.row_tiles > most_tiles_of_two_chunks) continue;
+    if (has_more_sums ? most_chunks * chunk < loops.kc : tasks > 2) return std::nullopt;
+    if (has_more_sums && chunk < loops.kc && shape.row_tiles > most_tiles_of_two_chunks) continue;
     if (tasks > 1 && matrix_reasons(problem, {layout, loops}, target).empty()) return loops;
   }
   return std::nullopt;
