@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include "jit/default_schedule.h"
 #include "jit/matrix_schedule.h"
@@ -70,7 +71,7 @@ class Space {
         for (const int waves_m : matrix_waves)
           for (const int waves_n : matrix_waves)
             for (const int depth : stage_depths)
-              for (int stages = 1; stages <= 2; ++stages)
+              for (const auto& [stages, ahead] : {std::pair{1, 0}, std::pair{2, 0}, std::pair{1, 1}, std::pair{2, 1}})
                 for (int split = 0; split <= (problem_.ks > 1 ? 1 : 0); ++split) {
                   Loops loops;
                   loops.mr = rows * step->rows;
@@ -79,6 +80,7 @@ class Space {
                   loops.wn = waves_n;
                   loops.kc = std::max(depth, layout_.kk * layout_.kl);
                   loops.stages = stages;
+                  loops.ahead = ahead;
                   loops.split = split;
                   add_missing(loops);
                 }

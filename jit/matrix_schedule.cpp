@@ -3,17 +3,20 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <numeric>
+#include <optional>
 
 #include "jit/build_linear.h"
 
 namespace tilejit {
 namespace {
 
-constexpr int load_bits = 128;     // of packed weights that a lane loads at once
-constexpr int forms_of_zero = 32;  // registers of those in which unpacking subtracts a stored zero point
-constexpr int wide_wave = 64;      // lanes that hold two columns of tiles of the sums beside eight rows of them
-constexpr int segment_k = 128;     // k segments of one group end at multiples of it
+constexpr int load_bits = 128;              // of packed weights that a lane loads at once
+constexpr int forms_of_zero = 32;           // registers of those in which unpacking subtracts a stored zero point
+constexpr int forms_of_whole_columns = 48;  // likewise, where each lane unpacks all of a column's k
+constexpr int wide_wave = 64;   // lanes that hold two columns of tiles of the sums beside eight rows of them
+constexpr int segment_k = 128;  // k segments of one group end at multiples of it
 
 Type activation_type(const Problem& problem) { return problem.has_integer_dot() ? Type::i8 : problem.a; }
 
@@ -22,25 +25,39 @@ int registers_for(int64_t values, Type type, int lanes) {
   return static_cast<int>(values * bits_of(type) / 32 / lanes);
 }
 
+/// Whether a chunk's sum is scaled and added to others: twice as many sums are held.
+bool scales_chunks(const Problem& problem) { return problem.has_scales() && problem.scheme != Scheme::w8a8; }
+
+/// k that one scale covers, in whole blocks of packed weights; where one covers all, as many as there may be.
+int64_t chunk_k(const Problem& problem, const Layout& layout) {
+  const int64_t block = int64_t{layout.kk} * layout.kl;
+  return problem.group == -1 ? INT64_MAX : (problem.group + block - 1) / block * block;
+}
+
 /// Registers of a lane for a wave's sums, the operands of a step, and what is on its way from memory: weights, scales, zero
-/// points and activations of a stage or two; an estimate from below.
+/// points of two stages, activations of one; an estimate from below.
 int registers_of_lane(const Problem& problem, const Schedule& s, const MatrixStep& step, int wave_lanes) {
   const Loops& l = s.loops;
   const int columns = l.nr * s.layout.streams;
-  const bool scales_chunks = problem.has_scales() && problem.scheme != Scheme::w8a8;
-  const int sums = registers_for(int64_t{l.mr} * columns, Type::f32, wave_lanes) * (scales_chunks ? 2 : 1) *
+  const int sums = registers_for(int64_t{l.mr} * columns, Type::f32, wave_lanes) * (scales_chunks(problem) ? 2 : 1) *
                    (problem.ks > 1 && l.split == 0 ? 2 : 1);
   const int depth = std::max(l.kc, s.layout.kl * s.layout.kk);
-  const int stages = l.stages > 1 ? 2 : 1;
+  constexpr int stages = 2;                    // the present one and the next
   const int holders = step.cols * step.lanes;  // lanes that hold different weights
   const int weights = registers_for(int64_t{columns} * depth, problem.weight_type(), holders) * stages;
-  const int operands = registers_for(int64_t{l.mr} * step.k, step.type, step.rows * step.lanes);
+  const int operands = (1 + l.ahead) * registers_for(int64_t{l.mr} * step.k, step.type, step.rows * step.lanes);
   const int rows = registers_for(int64_t{l.mr} * depth, step.type, l.wn * wave_lanes);
-  const auto chunks = problem.group == -1 ? 1 : static_cast<int>(std::max<int64_t>(1, depth / problem.group));
-  const int of_columns = registers_for(int64_t{columns} * step.rows, problem.s, wave_lanes) +
-                         (problem.zp == ZeroDomain::integer ? columns / step.cols : 0);
-  const int zeros = problem.zp == ZeroDomain::integer ? forms_of_zero * columns / step.cols : 0;
-  return sums + weights + operands + rows + zeros + (scales_chunks ? chunks * of_columns * stages : 0);
+  const auto chunks = static_cast<int>(std::max<int64_t>(1, depth / chunk_k(problem, s.layout)));
+  const int of_columns =
+      (l.ahead != 0 ? 1 : stages) * registers_for(int64_t{columns} * step.rows, problem.s, wave_lanes) +
+      (problem.zp == ZeroDomain::integer ? stages * columns / step.cols : 0);
+  const int zeros = problem.zp == ZeroDomain::integer
+                        ? (step.lanes > 1 ? forms_of_zero : forms_of_whole_columns) * columns / step.cols
+                        : 0;
+  const int offsets = l.ahead != 0 && problem.zp == ZeroDomain::floating
+                          ? registers_for(int64_t{columns} * step.rows, problem.s, wave_lanes) + l.mr / step.rows
+                          : 0;
+  return sums + weights + operands + rows + zeros + offsets + (scales_chunks(problem) ? chunks * of_columns : 0);
 }
 
 class Reasons {
@@ -123,6 +140,8 @@ class Reasons {
     const int block = layout_.kk * layout_.kl;
     require(loops_.kc > 0 && loops_.kc % block == 0,
             fmt::format("kc={} is not a positive multiple of {} (k of a block of packed weights)", loops_.kc, block));
+    require(loops_.ahead == 0 || loops_.ahead == 1,
+            fmt::format("ahead={}: operands of no step or of one are brought ahead", loops_.ahead));
     const int64_t bytes = shared_bytes(p_, s_);
     require(bytes <= target_.shared_bytes, fmt::format("stages={} kc={} needs {} bytes of shared memory of {}",
                                                        loops_.stages, loops_.kc, bytes, target_.shared_bytes));
@@ -158,6 +177,36 @@ Loops matrix_loops(const Layout& layout, int mr, int nr, int wm, int wn) {
   return loops;
 }
 
+/// Loops for many rows that bring operands of steps ahead, of which two tasks fit the shared memory: with two buffers, or one
+/// where that leaves an eighth or more of the rows. None where stages hold more than two chunks (one of integers), whose first operands
+/// nothing hides, nor where three tasks fit that have few registers: they hide what each waits for.
+std::optional<Loops> paired_loops(const Problem& problem, const Layout& layout, const TargetFacts& target,
+                                  int column_tiles) {
+  struct Shape {
+    int row_tiles, stages;
+  };
+  constexpr std::array shapes = {Shape{8, 2}, Shape{7, 2}, Shape{8, 1}, Shape{7, 1}, Shape{6, 2}, Shape{6, 1},
+                                 Shape{5, 2}, Shape{5, 1}, Shape{4, 2}, Shape{4, 1}, Shape{3, 2}, Shape{3, 1}};
+  constexpr int most_tiles_of_two_chunks = 6;  // sums of both are on their way at once
+  const MatrixStep& step = *matrix_step_of(problem, target);
+  const bool has_more_sums = scales_chunks(problem) && problem.group != -1;
+  const int64_t chunk = chunk_k(problem, layout);
+  for (const Shape& shape : shapes) {
+    Loops loops = matrix_loops(layout, step.rows * shape.row_tiles, step.cols * column_tiles, 1,
+                               std::min(4, layout.panel / step.cols / column_tiles));
+    const bool is_short = bits_of(problem.weight_type()) == 16 || (has_more_sums && chunk < segment_k);
+    if (is_short) loops.kc = std::max(layout.kk * layout.kl, segment_k / 2);
+    loops.stages = shape.stages;
+    loops.ahead = 1;
+    const int64_t tasks = target.shared_bytes / shared_bytes(problem, {layout, loops});
+    const int most_chunks = problem.has_integer_dot() ? 1 : 2;
+    if (has_more_sums ? most_chunks * chunk < loops.kc : tasks > 2) return std::nullopt;
+    if (has_more_sums && chunk < loops.kc && shape.row_tiles > most_tiles_of_two_chunks) continue;
+    if (tasks > 1 && matrix_reasons(problem, {layout, loops}, target).empty()) return loops;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 const MatrixStep* matrix_step_of(const Problem& resolved, const TargetFacts& target) {
@@ -190,7 +239,8 @@ Layout default_matrix_layout(const Problem& resolved, const MatrixStep& step) {
 
 /// Few rows: each wave has as few channels as a matrix step has, so that many tasks read weights, and long stages, so that many
 /// loads are in flight. Many rows: the waves have all rows of a task and few channels, since unpacked weights serve the steps of
-/// all rows of a tile; as many rows as registers and shared memory hold.
+/// all rows of a tile; as many rows as registers and shared memory hold. Wide waves come in such tasks that two of them share a
+/// machine, so that each makes steps while the other waits.
 std::vector<Loops> default_matrix_loops(const Problem& resolved, const Layout& layout, const TargetFacts& target) {
   const MatrixStep& step = *matrix_step_of(resolved, target);
   const int columns = layout.panel / step.cols;
@@ -213,6 +263,11 @@ std::vector<Loops> default_matrix_loops(const Problem& resolved, const Layout& l
   add(2 * step.rows, 2, 1, 1);
   add(4 * step.rows, 4, 1, 1);
   const int column_tiles = target.wave_lanes >= wide_wave ? std::max(2 / layout.streams, 1) : 1;
+  if (target.wave_lanes >= wide_wave)
+    if (const auto loops = paired_loops(resolved, layout, target, std::min(column_tiles, columns))) {
+      ranges.push_back(*loops);
+      ranges.back().m_lo = ranges[ranges.size() - 2].m_hi + 1;
+    }
   for (const int row_tiles : {8, 7, 6, 5, 4, 3})
     if (ranges.back().m_hi != Loops::no_limit) add(Loops::no_limit, row_tiles, column_tiles, 1);
   ranges.back().m_hi = Loops::no_limit;

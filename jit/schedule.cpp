@@ -34,6 +34,7 @@ constexpr std::array keys = {
     Key{"wm", [](Schedule& s) -> int& { return s.loops.wm; }, 1, 32},
     Key{"wn", [](Schedule& s) -> int& { return s.loops.wn; }, 1, 32},
     Key{"stages", [](Schedule& s) -> int& { return s.loops.stages; }, 1, 2},
+    Key{"ahead", [](Schedule& s) -> int& { return s.loops.ahead; }, 0, 1},
     Key{"split", [](Schedule& s) -> int& { return s.loops.split; }, 0, 1},
     Key{"unroll", [](Schedule& s) -> int& { return s.loops.unroll; }, 1, 16},
     Key{"prefetch", [](Schedule& s) -> int& { return s.loops.prefetch; }, 0, 1 << 24},
@@ -114,7 +115,8 @@ std::string print_schedule(const Schedule& s) {
   const Loops& l = s.loops;
   const std::string hi = l.m_hi == Loops::no_limit ? "*" : std::to_string(l.m_hi);
   const bool has_waves = s.layout.is_matrix() || l.wm != 1 || l.wn != 1 || l.stages != 1;
-  const std::string waves = has_waves ? fmt::format(" wm={} wn={} stages={}", l.wm, l.wn, l.stages) : "";
+  std::string waves = has_waves ? fmt::format(" wm={} wn={} stages={}", l.wm, l.wn, l.stages) : "";
+  if (l.ahead != 0) waves += fmt::format(" ahead={}", l.ahead);
   const std::string streams = l.sr == 0 ? "" : fmt::format(" sr={}", l.sr);
   const std::string split = l.split == 0 ? "" : fmt::format(" split={}", l.split);
   const std::string spread = l.spread == 1 ? "" : fmt::format(" spread={}", l.spread);
@@ -140,8 +142,9 @@ std::vector<std::string> dot_reasons(const Problem& problem, const Schedule& sch
   };
   require(problem.dot != Dot::mma, "kl=0: dot=mma takes a layout of matrix steps");
   require(loops.mr <= 32, fmt::format("mr={} is over 32 rows of a register tile", loops.mr));
-  require(loops.wm == 1 && loops.wn == 1 && loops.stages == 1,
-          fmt::format("wm={} wn={} stages={} without matrix steps (kl=0)", loops.wm, loops.wn, loops.stages));
+  require(loops.wm == 1 && loops.wn == 1 && loops.stages == 1 && loops.ahead == 0,
+          fmt::format("wm={} wn={} stages={} ahead={} without matrix steps (kl=0)", loops.wm, loops.wn, loops.stages,
+                      loops.ahead));
   require(layout.kk == problem.packed_k(), fmt::format("kk={} is not {} (weights of {} bits packed side by side)",
                                                        layout.kk, problem.packed_k(), problem.weight_bits()));
   if (!target.any_tile) {

@@ -50,6 +50,7 @@ struct Loops {
   int wn = 1;     // over channels, each with nr channels of every stream
   int stages =
       1;  // buffers of activations in shared memory, each of kc columns; 2: one is filled while the other is used
+  int ahead = 0;     // matrix steps: 1: the operands of the next step are brought and unpacked before each
   int unroll = 1;    // k blocks per iteration of the innermost loop
   int prefetch = 0;  // bytes ahead in the weight stream that are asked for; 0: none
   int spread =

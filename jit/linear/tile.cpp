@@ -157,8 +157,11 @@ ChunkValues Tile::new_chunk() {
   return values;
 }
 
-void Tile::load_chunk(const ChunkValues& into, const Affine& scale) {
+void Tile::load_chunk_zeros(const ChunkValues& into, const Affine& scale) {
   for (size_t s = 0; s < into.zeros.size(); ++s) b.load(into.zeros[s], zero_.buffer, scale_at(s, scale));
+}
+
+void Tile::load_chunk_scales(const ChunkValues& into, const Affine& scale) {
   for (size_t s = 0; s < into.scales.size(); ++s) b.load(into.scales[s], scale_.buffer, scale_at(s, scale));
 }
 
@@ -210,20 +213,45 @@ void Tile::load_x(const Affine& block, Step step) {
 
 Value Tile::unpack(const Stream& stream, Step step) {
   if (g.needs_no_unpacking()) return stream.packed;
-  const int lane = step.t * (g.layout.kk / g.shape.pair);
-  if (g.p.weight_type() == Type::f16 && !g.is_matrix())
-    b.elementwise(Op::convert, u_, stream.packed);
-  else if (g.unpacking_subtracts() && zero_.buffer != BufferId::none)
-    b.unpack_zero(u_, stream.packed, stream.zero, step.j, lane);
-  else
-    b.unpack(u_, stream.packed, step.j, lane, g.unpacked_zero());
+  unpack(u_, stream, step.j, step.t * (g.layout.kk / g.shape.pair));
   return u_;
+}
+
+void Tile::unpack(Value u, const Stream& stream, Value j, int lane) {
+  if (g.p.weight_type() == Type::f16 && !g.is_matrix())
+    b.elementwise(Op::convert, u, stream.packed);
+  else if (g.unpacking_subtracts() && zero_.buffer != BufferId::none)
+    b.unpack_zero(u, stream.packed, stream.zero, j, lane);
+  else
+    b.unpack(u, stream.packed, j, lane, g.unpacked_zero());
 }
 
 void Tile::dot(const Stream& stream, Value u) {
   if (g.is_matrix()) return b.mma(g.numerics(), stream.parts[0], x_[0], u, stream.parts[0]);
   const Op op = g.p.has_integer_dot() ? Op::dot_i8 : g.p.dot == Dot::bf16 ? Op::dot_bf16 : Op::fma;
   for (size_t d = 0; d < stream.parts.size(); ++d) b.elementwise(op, stream.parts[d], x_[d], u, stream.parts[d]);
+}
+
+MatrixOperands Tile::new_operands() {
+  MatrixOperands operands;
+  operands.x = b.tile("x", {g.x, {g.loops.mr, 1, g.depth}});
+  for (size_t s = 0; s < streams_.size(); ++s)
+    operands.u.push_back(g.needs_no_unpacking() ? Value::none : b.tile("u", {g.u, {1, g.loops.nr, g.depth}}));
+  return operands;
+}
+
+void Tile::unpack(MatrixOperands& into, int64_t j) {
+  for (size_t s = 0; s < streams_.size(); ++s) {
+    if (g.needs_no_unpacking())
+      into.u[s] = streams_[s].packed;
+    else
+      unpack(into.u[s], streams_[s], Value::none, static_cast<int>(j));
+  }
+}
+
+void Tile::dot(const MatrixOperands& operands) {
+  for (size_t s = 0; s < streams_.size(); ++s)
+    b.mma(g.numerics(), streams_[s].parts[0], operands.x, operands.u[s], streams_[s].parts[0]);
 }
 
 // --- scales

@@ -45,6 +45,12 @@ struct ChunkValues {
   std::vector<ir::Value> zeros, scales;
 };
 
+/// What a matrix step multiplies: the weights of each stream.
+struct MatrixOperands {
+  ir::Value x = ir::Value::none;
+  std::vector<ir::Value> u;
+};
+
 class Tile {
  public:
   Tile(const Geometry& geometry, ir::Builder& builder);
@@ -67,7 +73,8 @@ class Tile {
   void load_packed(const std::vector<ir::Value>& into, const ir::Affine& block);
   void use_packed(const std::vector<ir::Value>& packed);
   ChunkValues new_chunk();
-  void load_chunk(const ChunkValues& into, const ir::Affine& scale);
+  void load_chunk_zeros(const ChunkValues& into, const ir::Affine& scale);
+  void load_chunk_scales(const ChunkValues& into, const ir::Affine& scale);
   void use_chunk(const ChunkValues& values);
   /// Asks for `words` words that come `prefetch` bytes behind `block` in each stream; where register tiles share the panels,
   /// each for its part of them; where the next tile is meant, in several places of it.
@@ -80,6 +87,10 @@ class Tile {
   ir::Value unpack(const Stream& stream, Step step);
   ir::Value unpacked() const { return u_; }
   void dot(const Stream& stream, ir::Value u);
+  /// Registers for what a matrix step multiplies; the weights of step `j` of the streams' words; a step.
+  MatrixOperands new_operands();
+  void unpack(MatrixOperands& into, int64_t j);
+  void dot(const MatrixOperands& operands);
   /// acc += the scaled sum of a piece.
   void scale_parts(const ir::Affine& scale, const ir::Affine& piece);
   /// acc = fma(A, c, acc), when c exists, behind the last piece of a chunk.
@@ -95,6 +106,7 @@ class Tile {
   void load_channel(const Channel& c, std::vector<ir::Slice> slices);
   std::vector<ir::Slice> scale_at(size_t stream, const ir::Affine& scale) const;
   void scale_stream(size_t stream, const ir::Affine& scale);
+  void unpack(ir::Value u, const Stream& stream, ir::Value j, int lane);
   /// The exact integer sum of a piece as f32, for i8x2 in the scale of the piece.
   ir::Value integer_sum(const Stream& stream);
 

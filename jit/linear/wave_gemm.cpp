@@ -1,8 +1,9 @@
 // The `gemm` kernel of matrix steps. A task is a grid of wm x wn waves, each with a register tile of mr rows by nr channels of
 // every stream. Activations come through shared memory, a stage of some columns for all rows of the task; every wave brings its
-// share of the rows. With two stages one is filled while the other is used, and one barrier a stage suffices: behind it all
-// waves are done with the buffer that is filled next, and have filled the one that is used next. Packed weights go from memory
-// to registers as they lie, with two stages one stage ahead of their use, and so do scales and zero points.
+// share of the rows. What a stage takes from memory is loaded to registers while the one before it is used: rows, packed weights
+// as they lie, zero points, scales (with ahead=1 these when it begins). With two buffers of rows one barrier a stage suffices: behind it all waves are done with
+// the buffer that is filled next, and have filled the one that is used next. One buffer takes half of the shared memory, and
+// a second barrier before it is filled.
 #include <algorithm>
 #include <array>
 #include <vector>
@@ -26,7 +27,7 @@ struct Stages {
   int64_t blocks;  // of packed weights in a stage
   int64_t chunks;  // in a stage; 0: a chunk takes several stages
   int64_t count;   // stages of the run, or of a chunk
-  bool overlaps;   // one is filled while the other is used
+  bool overlaps;   // the next one is loaded while one is used
 };
 
 Stages stages_of(const Geometry& g, const Run& run) {
@@ -38,12 +39,12 @@ Stages stages_of(const Geometry& g, const Run& run) {
   };
   if (run.blocks <= most) {
     const int64_t chunks = divisor(run.count, most / run.blocks);
-    return {chunks * run.blocks, chunks, run.count / chunks, g.loops.stages > 1};
+    return {chunks * run.blocks, chunks, run.count / chunks, true};
   }
   const int64_t blocks = divisor(run.blocks, most);
   const int64_t count = run.blocks / blocks;
-  // Which buffer a chunk starts with is known only if each takes an even number of stages.
-  return {blocks, 0, count, g.loops.stages > 1 && (run.count == 1 || count % 2 == 0)};
+  // Which registers and buffer a chunk starts with is known only if each takes an even number of stages.
+  return {blocks, 0, count, run.count == 1 || count % 2 == 0};
 }
 
 /// The registers that a stage's weights, scales and zero points are loaded into: of every block, of every chunk.
@@ -60,6 +61,7 @@ class WaveGemm {
   explicit WaveGemm(const Geometry& geometry) : g(geometry), b("gemm"), t(g, b) {
     stage_ = b.buffer("stage", ir::Space::shared, g.x,
                       {g.loops.stages, g.row_unit(), g.loops.kc + stage_padding(g.layout, g.x)});
+    if (g.loops.ahead != 0) operands_ = {t.new_operands(), t.new_operands()};
   }
 
   ir::Kernel build() {
@@ -145,6 +147,8 @@ class WaveGemm {
     stages_ = stages_of(g, run);
     copied_ = b.tile("rows", {g.x, {copied_rows_, static_cast<int32_t>(stages_.blocks * g.shape.block_k), 1}});
     for (Ahead& ahead : ahead_) ahead = new_ahead();
+    for (size_t j = 0; j < ahead_[0].chunks.size() && has_late_scales(); ++j)
+      ahead_[1].chunks[j].scales = ahead_[0].chunks[j].scales;
     if (stages_.chunks > 0) return whole_chunks(run);
     if (run.count > 1) {
       if (stages_.overlaps) start_stages(run, 0);
@@ -173,7 +177,8 @@ class WaveGemm {
   /// A chunk of several stages.
   void long_chunk(const Run& run, const Affine& c, Next next) {
     const ChunkValues values = t.new_chunk();
-    t.load_chunk(values, c + start_of(run).scale);
+    t.load_chunk_zeros(values, c + start_of(run).scale);
+    t.load_chunk_scales(values, c + start_of(run).scale);
     t.use_chunk(values);
     t.start_parts(c + start_of(run).piece);
     for_stages(run, c * stages_.count, next,
@@ -189,6 +194,7 @@ class WaveGemm {
 
   /// The matrix steps of consecutive blocks of a stage.
   void add_blocks(const Ahead& ahead, int64_t first, int64_t count, int buffer) {
+    if (g.loops.ahead != 0) return add_steps_ahead(ahead, first * g.steps, count * g.steps, buffer);
     for (int64_t block = first; block < first + count; ++block) {
       t.use_packed(ahead.packed[static_cast<size_t>(block)]);
       const Value j = b.for_loop(LoopKind::unrolled, "j", 0, g.steps);
@@ -196,6 +202,21 @@ class WaveGemm {
       b.load(t.x(), stage_, {{buffer}, {row_in_unit_, g.loops.mr}, {column, g.depth}});
       for (const Stream& stream : t.streams()) t.dot(stream, t.unpack(stream, {j, 0}));
       b.end();
+    }
+  }
+
+  /// Consecutive steps of a stage; the operands of each are brought before the one that precedes it.
+  void add_steps_ahead(const Ahead& ahead, int64_t first, int64_t count, int buffer) {
+    const auto bring = [&](int64_t step) {
+      MatrixOperands& into = operands_[static_cast<size_t>(step % 2)];
+      b.load(into.x, stage_, {{buffer}, {row_in_unit_, g.loops.mr}, {step * g.depth, g.depth}});
+      t.use_packed(ahead.packed[static_cast<size_t>(step / g.steps)]);
+      t.unpack(into, step % g.steps);
+    };
+    bring(first);
+    for (int64_t step = first; step < first + count; ++step) {
+      if (step + 1 < first + count) bring(step + 1);
+      t.dot(operands_[static_cast<size_t>(step % 2)]);
     }
   }
 
@@ -209,6 +230,7 @@ class WaveGemm {
       b.barrier();  // the buffer is no longer read
       store_rows(0);
       b.barrier();
+      if (has_late_scales()) load_scales(run, first + i, ahead_[0]);
       body(i, ahead_[0], 0);
       b.end();
       return;
@@ -216,20 +238,26 @@ class WaveGemm {
     // The last stages stand behind the loop: nothing follows the very last.
     const int64_t looped = next == Next::always ? stages_.count : (stages_.count - 1) / 2 * 2;
     const Affine i = Affine::of(b.for_loop(LoopKind::serial, "i", 0, looped, 2));
-    for (int buffer = 0; buffer < 2; ++buffer) one_stage(run, first, i + buffer, buffer, Next::always, body);
+    for (int set = 0; set < 2; ++set) one_stage(run, first, i + set, set, Next::always, body);
     b.end();
     for (int64_t rest = looped; rest < stages_.count; ++rest)
       one_stage(run, first, rest, static_cast<int>(rest % 2),
                 rest + 1 < stages_.count ? Next::always : Next::unless_last, body);
   }
 
+  /// `set`: which of the two sets of registers holds the stage.
   template <typename Body>
-  void one_stage(const Run& run, const Affine& first, const Affine& i, int buffer, Next next, Body body) {
+  void one_stage(const Run& run, const Affine& first, const Affine& i, int set, Next next, Body body) {
     b.barrier();
-    if (next == Next::always) load_stage(run, first + i + 1, ahead_[static_cast<size_t>(1 - buffer)]);
-    body(i, ahead_[static_cast<size_t>(buffer)], buffer);
-    if (next == Next::always) store_rows(1 - buffer);
+    if (has_late_scales()) load_scales(run, first + i, ahead_[0]);
+    if (next == Next::always) load_stage(run, first + i + 1, ahead_[static_cast<size_t>(1 - set)]);
+    body(i, ahead_[static_cast<size_t>(set)], buffer_of(set));
+    if (next != Next::always) return;
+    if (buffer_of(0) == buffer_of(1)) b.barrier();  // the buffer is no longer read
+    store_rows(buffer_of(1 - set));
   }
+
+  int buffer_of(int set) const { return set % g.loops.stages; }
 
   /// Fills the first buffer; the barrier before the store lets others finish what they read of it.
   void start_stages(const Run& run, const Affine& stage) {
@@ -247,13 +275,21 @@ class WaveGemm {
     return ahead;
   }
 
-  /// What a stage takes from memory: the wave's share of the activations, then its own weights.
+  /// What a stage takes from memory before it begins: the wave's share of the activations, then its own weights.
   void load_stage(const Run& run, const Affine& stage, const Ahead& into) {
     const Affine block = start_of(run).block + stage * stages_.blocks;
     b.load(copied_, t.activations(), {{first_row_ + copied_row_, copied_rows_}, {block * g.shape.block_k, columns()}});
     for (size_t i = 0; i < into.packed.size(); ++i) t.load_packed(into.packed[i], block + static_cast<int64_t>(i));
-    for (size_t j = 0; j < into.chunks.size(); ++j)
-      t.load_chunk(into.chunks[j], start_of(run).scale + stage * stages_.chunks + static_cast<int64_t>(j));
+    for (size_t j = 0; j < into.chunks.size(); ++j) t.load_chunk_zeros(into.chunks[j], scale_of(run, stage, j));
+    if (!has_late_scales()) load_scales(run, stage, into);
+  }
+  /// Scales are used where a chunk ends: a long stage has time to load its own, and needs fewer registers then.
+  bool has_late_scales() const { return g.loops.ahead != 0; }
+  void load_scales(const Run& run, const Affine& stage, const Ahead& into) {
+    for (size_t j = 0; j < into.chunks.size(); ++j) t.load_chunk_scales(into.chunks[j], scale_of(run, stage, j));
+  }
+  Affine scale_of(const Run& run, const Affine& stage, size_t chunk) const {
+    return start_of(run).scale + stage * stages_.chunks + static_cast<int64_t>(chunk);
   }
   void store_rows(int buffer) { b.store(stage_, {{buffer}, {copied_row_, copied_rows_}, {0, columns()}}, copied_); }
   int32_t columns() { return b.kernel().value(copied_).tile.shape.cols; }
@@ -268,8 +304,9 @@ class WaveGemm {
   Affine copied_row_;       // the first row that the wave brings, likewise
   int32_t copied_rows_ = 1;
   Value copied_ = Value::none;
-  Stages stages_{};             // of the run
-  std::array<Ahead, 2> ahead_;  // the registers of a stage and of the next one
+  Stages stages_{};                         // of the run
+  std::array<Ahead, 2> ahead_;              // the registers of a stage and of the next one
+  std::array<MatrixOperands, 2> operands_;  // with ahead=1, of a matrix step and of the next one
   int task_loops_ = 0;
   int wave_loops_ = 0;
 };

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <fmt/format.h>
+#include <llvm/IR/InlineAsm.h>
 
 #include <algorithm>
 #include <array>
@@ -128,7 +129,7 @@ class Access {
         b_.CreateIntrinsic(llvm::Intrinsic::amdgcn_make_buffer_rsrc, {b_.getPtrTy(8), b_.getPtrTy(1)},
                            {base, b_.getInt16(0), s_.i64(all_in_range), b_.getInt32(resource_flags(s_.row.family))});
     const int64_t constant = first + constant_bytes(part);
-    llvm::Value* lanes = lane_bytes(part);
+    llvm::Value* lanes = followed_lanes(in_loops);
     llvm::Value* immediate = s_.i32(constant % most_immediate);
     lanes = lanes == nullptr ? immediate : b_.CreateAdd(lanes, immediate, "", true, true);
     return {resource, lanes, s_.evaluate(in_loops + ir::Affine(constant / most_immediate * most_immediate))};
@@ -387,6 +388,18 @@ class Access {
     return sum;
   }
 
+  /// What the lane adds, the same for all registers. In a loop it is hidden from the optimizer, which would keep its sums with
+  /// the immediate offsets of instructions in a register each.
+  llvm::Value* followed_lanes(const ir::Affine& in_loops) {
+    if (lanes_ != nullptr) return lanes_;
+    lanes_ = lane_bytes(layout_.register_part(0));
+    if (lanes_ == nullptr || in_loops == ir::Affine(0) || !is_cdna(s_.row.family)) return lanes_;
+    llvm::Type* word = b_.getInt32Ty();
+    llvm::FunctionType* type = llvm::FunctionType::get(word, {word, word}, false);
+    lanes_ = b_.CreateCall(llvm::InlineAsm::get(type, "", "=v,0,s", false), {lanes_, s_.evaluate(in_loops)});
+    return lanes_;
+  }
+
   llvm::Value* lane_stride(size_t d) {
     if (byte_stride_[d] != nullptr) return b_.CreateTrunc(byte_stride_[d], b_.getInt32Ty());
     return s_.i32(bit_stride_[d] / 8);
@@ -414,6 +427,7 @@ class Access {
   std::vector<int64_t> bit_stride_;           // of each buffer dimension; 0 where it is known at run time only
   std::vector<llvm::Value*> byte_stride_;     // there
   llvm::Value* origin_ = nullptr;
+  llvm::Value* lanes_ = nullptr;
 };
 
 }  // namespace tilejit::amdgpu

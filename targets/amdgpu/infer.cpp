@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <numeric>
 #include <optional>
@@ -124,6 +125,7 @@ class Inference {
     std::vector<bool> computes(found_.size());
     std::vector<int64_t> unit(
         found_.size());  // bytes on multiples of which the shared rows begin; 0: in no shared memory
+    std::vector<int64_t> row(found_.size());  // bytes of a shared row
     for (const ir::Instr& instr : kernel_.body) {
       if (instr.op == Op::load || instr.op == Op::store) {
         const Value v = instr.op == Op::load ? instr.dst : instr.args[0];
@@ -131,6 +133,7 @@ class Inference {
         if (buffer.space == ir::Space::shared) {
           int64_t& known = unit[static_cast<size_t>(v)];
           known = std::gcd(known, row_unit(buffer, instr));
+          row[static_cast<size_t>(v)] = bytes_of(buffer.type, buffer.dims.back().constant);
         }
         continue;
       }
@@ -139,7 +142,7 @@ class Inference {
         if (arg != Value::none) computes[static_cast<size_t>(arg)] = true;
     }
     for (size_t v = 0; v < found_.size(); ++v)
-      if (!found_[v] && !computes[v] && unit[v] != 0) found_[v] = copy_layout(kernel_.values[v].tile, unit[v]);
+      if (!found_[v] && !computes[v] && unit[v] != 0) found_[v] = copy_layout(kernel_.values[v].tile, unit[v], row[v]);
   }
 
   static int64_t row_unit(const ir::Buffer& buffer, const ir::Instr& instr) {
@@ -152,7 +155,8 @@ class Inference {
     return unit;
   }
 
-  std::optional<Layout> copy_layout(const ir::TileType& tile, int64_t unit) const {
+  /// Columns come first; of the bits of rows, that one which keeps the lanes that move together in different banks.
+  std::optional<Layout> copy_layout(const ir::TileType& tile, int64_t unit, int64_t row_bytes) const {
     if (tile.shape.depth != 1 || bits_of(tile.type) < 8) return std::nullopt;
     const int lane_bits = std::countr_zero(static_cast<unsigned>(row_.wave));
     for (int64_t bytes = unit; bytes >= bits_of(tile.type) / 8; bytes /= 2) {
@@ -164,12 +168,39 @@ class Inference {
         continue;
       const int column_bits = std::min(lane_bits, std::countr_zero(pieces));
       const int first = std::countr_zero(static_cast<unsigned>(together));
-      std::vector<LaneBit> lanes;
-      for (int i = 0; i < column_bits; ++i) lanes.push_back({false, Dim::col, first + i});
-      for (int i = column_bits; i < lane_bits; ++i) lanes.push_back({false, Dim::row, i - column_bits});
-      return Layout(tile.shape, 1, std::move(lanes));
+      std::optional<Layout> best;
+      int least = 0;
+      for (int of_rows = 0; of_rows < std::max(lane_bits - column_bits, 1); ++of_rows) {
+        std::vector<LaneBit> lanes;
+        for (int i = 0; i < column_bits; ++i) lanes.push_back({false, Dim::col, first + i});
+        if (column_bits < lane_bits) lanes.push_back({false, Dim::row, of_rows});
+        for (int i = 0; i < lane_bits - column_bits; ++i)
+          if (i != of_rows) lanes.push_back({false, Dim::row, i});
+        Layout layout(tile.shape, 1, std::move(lanes));
+        const int waiting = conflicts(layout, bytes, bits_of(tile.type) / 8, row_bytes);
+        if (best && waiting >= least) continue;
+        least = waiting;
+        best = std::move(layout);
+      }
+      return best;
     }
     return std::nullopt;
+  }
+
+  /// Words that wait for others of their bank, where lanes store so many bytes each. Lanes go in groups that fill 32 banks once.
+  static int conflicts(const Layout& layout, int64_t bytes, int64_t element, int64_t row_bytes) {
+    constexpr int64_t banks = 32;
+    const int64_t group = banks / std::max<int64_t>(bytes / 4, 1);
+    int waiting = 0;
+    std::array<int, banks> taken{};
+    for (int lane = 0; lane < 1 << layout.lanes().size(); ++lane) {
+      if (lane % group == 0) taken = {};
+      const Coord at = layout.lane_part(lane);
+      const int64_t first = at.row * row_bytes + at.col * element;
+      for (int64_t word = first / 4; word < (first + bytes + 3) / 4; ++word)
+        waiting += taken[static_cast<size_t>(word % banks)]++ > 0 ? 1 : 0;
+    }
+    return waiting;
   }
 
   /// What no rule passes on must agree all the same.

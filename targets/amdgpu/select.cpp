@@ -169,7 +169,7 @@ class Selector {
   Result<void> body(size_t first, size_t last) {
     for (size_t i = first; i < last; ++i) {
       if (kernel_.body[i].op != ir::Op::for_loop) {
-        if (i > first) order(kernel_.body[i - 1], kernel_.body[i]);
+        if (i > first) order(i);
         TRY(visit(kernel_.body[i]));
         continue;
       }
@@ -185,11 +185,25 @@ class Selector {
     return instr.op == ir::Op::load && kernel_.buffer(instr.buffer).is_parameter();
   }
 
-  void order(const ir::Instr& last, const ir::Instr& next) {
+  /// Before instruction i.
+  void order(size_t i) {
+    const ir::Instr& last = kernel_.body[i - 1];
+    const ir::Op next = kernel_.body[i].op;
     // What stands outside of loops is scheduled in parts, at the borders of stages and of the epilogue.
-    if (serial_loops_ == 0 && (next.op == ir::Op::barrier || next.op == ir::Op::convert)) part_regions(s_);
-    if (is_from_memory(last) && !is_from_memory(next)) keep_loads_early(s_);
-    if (last.op == ir::Op::mma) keep_steps_apart(s_);
+    if (serial_loops_ == 0 && (next == ir::Op::barrier || next == ir::Op::convert)) part_regions(s_);
+    if (is_from_memory(last) && !is_from_memory(kernel_.body[i])) keep_loads_early(s_);
+    if (last.op == ir::Op::mma && (!is_cdna(s_.row.family) || is_step_ahead(i))) keep_steps_apart(s_);
+  }
+
+  /// Whether the operands of the step before instruction i were not those of the next one: others have been brought meanwhile.
+  bool is_step_ahead(size_t i) const {
+    const ir::Value x = kernel_.body[i - 1].args[0];
+    for (size_t at = i; at < kernel_.body.size(); ++at) {
+      const ir::Op op = kernel_.body[at].op;
+      if (op == ir::Op::mma) return kernel_.body[at].args[0] != x;
+      if (op == ir::Op::for_loop || op == ir::Op::end || op == ir::Op::barrier) return false;
+    }
+    return false;
   }
 
   Result<void> visit(const ir::Instr& instr) {

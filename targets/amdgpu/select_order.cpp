@@ -37,8 +37,6 @@ void part_regions(Selection& s) {
   if (s.has_matrix_steps) let_pass(s, 0);
 }
 
-void keep_steps_apart(Selection& s) {
-  if (!is_cdna(s.row.family)) let_pass(s, pass_scalar | pass_memory);
-}
+void keep_steps_apart(Selection& s) { let_pass(s, is_cdna(s.row.family) ? pass_scalar : pass_scalar | pass_memory); }
 
 }  // namespace tilejit::amdgpu

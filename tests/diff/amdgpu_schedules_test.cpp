@@ -61,9 +61,10 @@ class AbortWatch {
 
 /// One number of the schedule becomes another, near a sensible one or anything that the text allows.
 void change_something(Schedule& s, Rng& rng) {
-  const std::array<int*, 14> fields = {&s.layout.panel, &s.layout.kk,    &s.layout.streams, &s.layout.kl,  &s.layout.kt,
-                                       &s.loops.mr,     &s.loops.nr,     &s.loops.kc,       &s.loops.mc,   &s.loops.wm,
-                                       &s.loops.wn,     &s.loops.stages, &s.loops.unroll,   &s.loops.split};
+  const std::array<int*, 15> fields = {&s.layout.panel, &s.layout.kk,   &s.layout.streams, &s.layout.kl,
+                                       &s.layout.kt,    &s.loops.mr,    &s.loops.nr,       &s.loops.kc,
+                                       &s.loops.mc,     &s.loops.wm,    &s.loops.wn,       &s.loops.stages,
+                                       &s.loops.unroll, &s.loops.split, &s.loops.ahead};
   int& field = *fields[static_cast<size_t>(rng.between(0, fields.size() - 1))];
   switch (rng.between(0, 5)) {
     case 0: field = static_cast<int>(rng.between(0, 64)); return;

@@ -100,6 +100,7 @@ Schedule draw_matrix_schedule(const Problem& p, const MatrixStep& step, Rng& rng
   s.loops.kc = s.layout.kk * s.layout.kl * static_cast<int>(rng.between(1, 4));
   s.loops.stages = rng.pick({1, 2, 2});
   if (p.ks > 1 && rng.one_in(3)) s.loops.split = 1;
+  s.loops.ahead = rng.pick({0, 1});
   return s;
 }
 

@@ -68,6 +68,18 @@ TEST(AmdgpuCycles, WavesOverlap) {
   EXPECT_DOUBLE_EQ(estimate(model, loop, {.waves = 2}).clocks, 64);  // 2 * 8 VALU instructions
 }
 
+// The oldest wave goes first: the other one makes its steps while the oldest waits. Taking turns both would wait at once.
+TEST(AmdgpuCycles, WavesDriftApart) {
+  const CycleModel model = model_of("gfx942");
+  Loop loop;
+  add(loop, 3, lds_step(model, 1024));
+  loop.push_back(wait_for(Outstanding::lds, 0));
+  add(loop, 16, matrix_step(16));
+  const double alone = estimate(model, loop, {.waves = 1}).matrix_share();
+  EXPECT_LT(alone, 0.65);
+  EXPECT_GT(estimate(model, loop, {.waves = 2}).matrix_share(), 0.9);
+}
+
 TEST(AmdgpuCycles, WmmaAndValuShareThePortOfRdna) {
   const CycleModel model = model_of("gfx1100");
   Loop loop = {matrix_step(32)};

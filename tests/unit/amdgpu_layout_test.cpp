@@ -6,8 +6,14 @@
 
 #include <map>
 #include <tuple>
+#include <vector>
 
+#include "jit/build_linear.h"
+#include "jit/compile.h"
+#include "jit/default_schedule.h"
+#include "targets/amdgpu/emulator/lds.h"
 #include "targets/amdgpu/emulator/matrix.h"
+#include "targets/amdgpu/infer.h"
 #include "targets/amdgpu/layout.h"
 #include "targets/amdgpu/matrix_form.h"
 
@@ -79,6 +85,35 @@ TEST(AmdgpuLayout, NeighbouringColumnsShareALane) {
   EXPECT_EQ(padded.lane_most(Dim::col), 31);
   EXPECT_TRUE(padded.is_padded(0, Dim::col));
   EXPECT_FALSE(four.is_padded(0, Dim::col));
+}
+
+/// Activations that waves bring to LDS: lanes that store together use different banks.
+TEST(AmdgpuLayout, CopiesMeetNoBankConflicts) {
+  for (const char* name : {"gfx90a", "gfx942", "gfx950", "gfx1100", "gfx1201"})
+    for (const char* line : {"w4a16 m=1024 n=512 k=1024 a=bf16 g=128", "w8a8 m=1024 n=512 k=1024"}) {
+      const GpuRow& row = *find_gpu_row(name);
+      const Problem problem = *resolve(*parse_problem(line), row.facts);
+      const ir::Program program =
+          lower_program(build_linear(problem, default_schedule(problem, problem.m, row.facts)), {});
+      const ir::Kernel& gemm = program.kernels[1];
+      const auto layouts = infer(gemm, row);
+      ASSERT_TRUE(layouts.ok());
+      for (const ir::Instr& instr : gemm.body) {
+        if (instr.op != ir::Op::store || gemm.buffer(instr.buffer).space != ir::Space::shared) continue;
+        const Layout& layout = (*layouts)[static_cast<size_t>(instr.args[0])];
+        const int64_t element = bits_of(gemm.buffer(instr.buffer).type) / 8;
+        const int64_t stride = gemm.buffer(instr.buffer).dims.back().constant * element;
+        std::vector<uint32_t> addresses;
+        for (int lane = 0; lane < row.wave; ++lane)
+          addresses.push_back(
+              static_cast<uint32_t>(layout.lane_part(lane).row * stride + layout.lane_part(lane).col * element));
+        const uint32_t bytes = addresses[1] - addresses[0];  // lanes are neighbours in a row
+        EXPECT_EQ(emulator::bank_conflicts(addresses.data(), ~uint64_t{0}, row.wave, bytes,
+                                           static_cast<uint32_t>(row.lds_banks)),
+                  0u)
+            << name << ": " << line;
+      }
+    }
 }
 
 using emulator::Matrix;

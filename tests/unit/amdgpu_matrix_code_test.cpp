@@ -52,6 +52,7 @@ TEST_P(AmdgpuMatrixCode, LoopOverK) {
   EXPECT_GT(count(text, row.memory_load), 0);
   EXPECT_EQ(count(text, "scratch_"), 0);
   EXPECT_EQ(code->resources.spill_slots, 0);
+  EXPECT_GE(code->resources.waves_per_simd, 2);     // one makes steps while another waits
   EXPECT_LT(count(text, "v_accvgpr_"), steps / 4);  // sums stay where matrix steps put them
 }
 

@@ -172,5 +172,56 @@ TEST(MatrixSchedule, TheGemmKernelSharesActivations) {
   EXPECT_EQ(barriers, 1 + 2 + 2);
 }
 
+/// One buffer is filled behind a second barrier of each stage but the last.
+TEST(MatrixSchedule, OneBufferTakesHalfOfTheMemoryAndTwiceTheBarriers) {
+  const Problem p = resolved("w4a16 n=256 k=1024 a=bf16 g=128", "ref_cdna3");
+  const Schedule schedule =
+      *parse_schedule("panel=128 kk=32 streams=1 kl=4 kt=4 mr=32 nr=32 kc=128 wm=2 wn=2 stages=1");
+  ASSERT_TRUE(legal(p, schedule, facts_of("ref_cdna3")).ok());
+  const ir::Program program = build_linear(p, schedule);
+  EXPECT_NE(ir::print(program.kernels[1]).find("shared %stage: bf16[1,64,132]"), std::string::npos);
+  const auto barriers = std::count_if(program.kernels[1].body.begin(), program.kernels[1].body.end(),
+                                      [](const ir::Instr& i) { return i.op == ir::Op::barrier; });
+  EXPECT_EQ(barriers, 1 + 2 * 2 + 2 + 1);
+}
+
+/// With ahead=1 a step's activations are loaded before the step that precedes it in its stage.
+TEST(MatrixSchedule, OperandsAreBroughtAhead) {
+  const Problem p = resolved("w4a16 n=256 k=1024 a=bf16 g=128", "ref_cdna3");
+  const std::string text = "panel=128 kk=32 streams=1 kl=4 kt=4 mr=32 nr=32 kc=128 wm=2 wn=2 stages=1 ahead=1";
+  const Schedule schedule = *parse_schedule(text);
+  EXPECT_EQ(*parse_schedule(print_schedule(schedule)), schedule);
+  ASSERT_TRUE(legal(p, schedule, facts_of("ref_cdna3")).ok());
+  const ir::Program program = build_linear(p, schedule);
+  const ir::Kernel& gemm = program.kernels[1];
+  std::vector<ir::Value> brought;  // activations that no step has used yet
+  size_t steps = 0, most = 0;
+  for (const ir::Instr& instr : gemm.body) {
+    const bool is_x = instr.op == ir::Op::load && gemm.buffer(instr.buffer).space == ir::Space::shared;
+    if (is_x) brought.push_back(instr.dst);
+    most = std::max(most, brought.size());
+    if (instr.op != ir::Op::mma) continue;
+    ++steps;
+    ASSERT_FALSE(brought.empty());
+    EXPECT_EQ(instr.args[0], brought.front());
+    brought.erase(brought.begin());
+  }
+  EXPECT_EQ(steps, 4u * 8);  // two stages in the loop, two behind it
+  EXPECT_EQ(most, 2u);
+  const auto dots = legal(p, *parse_schedule("panel=64 kk=8 mr=4 nr=16 ahead=1"), facts_of("ref_cdna3"));
+  EXPECT_NE(dots.error().message.find("ahead=1 without matrix steps"), std::string::npos) << dots.error().message;
+}
+
+/// Tasks of many rows on wide waves leave room for another.
+TEST(MatrixSchedule, TwoTasksShareAMachine) {
+  for (const std::string name : {"ref_cdna2", "ref_cdna3", "ref_cdna4"})
+    for (const char* line : {"w4a16 n=4096 k=4096 a=bf16 g=128", "w4a16 n=4096 k=4096 a=f16 g=128 zp=int",
+                             "w8a8 n=4096 k=4096", "w8a16 n=4096 k=4096 a=bf16 g=128", "w16a16 n=512 k=512 a=f16"}) {
+      const Problem p = resolved(line, name);
+      const Schedule schedule = default_schedule(p, 4096, facts_of(name));
+      EXPECT_LE(2 * shared_bytes(p, schedule), facts_of(name).shared_bytes) << name << ": " << line;
+    }
+}
+
 }  // namespace
 }  // namespace tilejit

@@ -6,7 +6,8 @@
 namespace tilejit::amdgpu::emulator {
 namespace {
 
-constexpr int64_t warm_rounds = 4, measured_rounds = 8;
+// At least so many rounds are measured; then, as long as they are not many, until all waves are again where they were.
+constexpr int64_t warm_rounds = 4, measured_rounds = 8, most_rounds = 64;
 constexpr int64_t patience = 1 << 16;  // clocks in which nothing issues: more than any latency
 
 /// Why a wave does not issue: its last instruction or another one holds a port (the first of these, as the ports), or
@@ -53,9 +54,9 @@ struct Wave {
 class Simulation {
  public:
   Simulation(const CycleModel& model, std::span<const Step> loop, const Residency& residency)
-      : model_(model), loop_(loop), residency_(residency), waves_(static_cast<size_t>(residency.waves)) {
+      : model_(model), loop_(loop), residency_(residency), waves_(static_cast<size_t>(residency.waves)),
+        round_(static_cast<int64_t>(loop.size() * waves_.size())) {
     for (Wave& wave : waves_) wave.done.assign(loop.size(), 0);
-    for (size_t i = 0; i < waves_.size(); ++i) order_.push_back(i);
   }
 
   Result<CycleEstimate> run();
@@ -70,15 +71,19 @@ class Simulation {
   Reason blocked(size_t index);
   void issue(Wave& wave);
   void clock();
+  /// Of each wave, the step of the loop that comes next.
+  std::vector<int64_t> places() const;
   CycleEstimate result() const;
 
   const CycleModel& model_;
   std::span<const Step> loop_;
   Residency residency_;
   std::vector<Wave> waves_;
-  std::vector<size_t> order_;
   std::vector<Reason> why_;  // of this clock
   int64_t now_ = 0, last_issue_ = 0, measured_from_ = -1;
+  int64_t issued_ = 0, issued_before_ = 0;  // steps of all waves; those before measuring
+  std::vector<int64_t> places_;             // when measuring began
+  int64_t round_;                           // steps of one round of all waves
   std::array<int64_t, ports> free_at_{}, path_free_at_{};
   std::array<Port, ports> user_{};  // of a unit
   std::array<int64_t, ports> busy_{};
@@ -135,14 +140,14 @@ void Simulation::issue(Wave& wave) {
   if (step.meeting == Meeting::arrive) ++wave.arrived;
   if (step.meeting == Meeting::wait || step.meeting == Meeting::both) ++wave.passed;
   ++wave.issued;
+  ++issued_;
   last_issue_ = now_;
 }
 
-/// The wave that is behind the others goes first.
+/// The oldest wave goes first.
 void Simulation::clock() {
-  std::ranges::sort(order_, {}, [&](size_t i) { return std::pair(waves_[i].issued, i); });
   why_.clear();
-  for (const size_t i : order_) {
+  for (size_t i = 0; i < waves_.size(); ++i) {
     Reason reason = blocked(i);
     if (reason == reasons) {
       reason = static_cast<Reason>(step_of(waves_[i]).port);
@@ -161,10 +166,16 @@ void Simulation::clock() {
   for (const Reason reason : why_) ++idle_[reason];
 }
 
+std::vector<int64_t> Simulation::places() const {
+  std::vector<int64_t> places;
+  for (const Wave& wave : waves_) places.push_back(wave.issued % static_cast<int64_t>(loop_.size()));
+  return places;
+}
+
 CycleEstimate Simulation::result() const {
   CycleEstimate estimate;
   const double all = static_cast<double>(now_ - measured_from_);
-  estimate.clocks = all / static_cast<double>(measured_rounds);
+  estimate.clocks = all * static_cast<double>(round_) / static_cast<double>(issued_ - issued_before_);
   for (size_t port = 0; port < ports; ++port) estimate.busy[port] = static_cast<double>(busy_[port]) / all;
   for (size_t reason = 0; reason < reasons; ++reason)
     if (idle_[reason] > 0)
@@ -175,11 +186,14 @@ CycleEstimate Simulation::result() const {
 }
 
 Result<CycleEstimate> Simulation::run() {
-  const int64_t size = static_cast<int64_t>(loop_.size());
   for (;; ++now_) {
-    const int64_t behind = std::ranges::min(waves_, {}, &Wave::issued).issued;
-    if (measured_from_ < 0 && behind >= warm_rounds * size) measured_from_ = now_;
-    if (behind >= (warm_rounds + measured_rounds) * size) return result();
+    if (measured_from_ < 0 && issued_ >= warm_rounds * round_) {
+      measured_from_ = now_;
+      issued_before_ = issued_;
+      places_ = places();
+    }
+    const int64_t rounds = issued_ / round_ - warm_rounds;
+    if (rounds >= most_rounds || (rounds >= measured_rounds && places() == places_)) return result();
     if (now_ - last_issue_ > patience) return invalid("cycle estimate: every wave of the loop waits for ever");
     clock();
   }
