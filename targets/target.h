@@ -172,11 +172,29 @@ struct LoopProfile {
   SlotEstimate estimate;
 };
 
+/// Loads of one buffer that a wave has in flight at once, at most, in its steady loop (or, without one, in all of its code).
+struct LoadsInFlight {
+  std::string buffer;
+  int64_t loads = 0;
+  int64_t bytes = 0;  // of them, those that several lanes ask for counted once
+};
+
+/// Bytes that tasks move between one buffer and registers or shared memory. Lines have 64 bytes.
+struct BufferTraffic {
+  std::string buffer;
+  int64_t read = 0, written = 0;              // that lanes ask for
+  int64_t read_wide = 0;                      // of `read`, by loads of 16 bytes of a lane
+  int64_t visited = 0;                        // of lines, one for each time that lanes turn to it
+  int64_t lines_read = 0, lines_written = 0;  // of distinct lines
+};
+
 /// What an emulator counted of one task.
 struct TaskProfile {
   int waves = 0;
   std::vector<NamedNumber> counts;  // of all waves together, under the names of LoopProfile::counts
   std::optional<LoopProfile> steady_loop;
+  std::vector<LoadsInFlight> in_flight;
+  double waves_of_unit = 0;  // that a compute unit holds of many such tasks, by registers and shared memory
 };
 
 /// What runs a task in place of machine code, called as an Entry is; it may fail, and says why.
@@ -227,6 +245,10 @@ class Target {
   /// emulator does not count.
   virtual Result<TaskProfile> profile(const Code& code, const ir::Kernel& kernel, const BufferArg* buffers, int64_t m,
                                       const int64_t* task) const;
+  /// Runs all `tasks` in order, likewise, and adds up what they move.
+  virtual Result<std::vector<BufferTraffic>> traffic(const Code& code, const ir::Kernel& kernel,
+                                                     const BufferArg* buffers, int64_t m,
+                                                     std::span<const std::vector<int64_t>> tasks) const;
 };
 
 }  // namespace tilejit
