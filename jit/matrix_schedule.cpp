@@ -24,12 +24,14 @@ int registers_for(int64_t values, Type type, int lanes) {
 
 /// Registers of a lane for a wave's sums, the operands of a step, and what is on its way from memory: weights, scales, zero
 /// points and activations of a stage or two; an estimate from below.
-int registers_of_lane(const Problem& problem, const Schedule& s, const MatrixStep& step, int wave_lanes) {
+int registers_of_lane(const Problem& problem, const Schedule& s, const MatrixStep& step, const TargetFacts& target) {
+  const int wave_lanes = std::max(target.wave_lanes, 1);
   const Loops& l = s.loops;
   const int columns = l.nr * s.layout.streams;
   const bool scales_chunks = problem.has_scales() && problem.scheme != Scheme::w8a8;
-  const int sums = registers_for(int64_t{l.mr} * columns, Type::f32, wave_lanes) * (scales_chunks ? 2 : 1) *
-                   (problem.ks > 1 && l.split == 0 ? 2 : 1);
+  const int sum = registers_for(int64_t{l.mr} * columns, Type::f32, wave_lanes);
+  const int totals = problem.ks > 1 && l.split == 0 && problem.scheme != Scheme::w8a8 ? sum : 0;
+  const int sums = sum * (scales_chunks ? 2 : 1) + std::max(totals - target.sum_registers, 0);
   const int depth = std::max(l.kc, s.layout.kl * s.layout.kk);
   const int stages = l.stages > 1 ? 2 : 1;
   const int holders = step.cols * step.lanes;  // lanes that hold different weights
@@ -96,8 +98,7 @@ class Reasons {
             fmt::format("nr={} is not a multiple of {} (columns of a matrix step)", loops_.nr, step.cols));
     require(layout_.panel % (loops_.nr * loops_.wn) == 0,
             fmt::format("wn={} waves of nr={} do not divide panel={}", loops_.wn, loops_.nr, layout_.panel));
-    const int lanes = std::max(target_.wave_lanes, 1);
-    const int needed = registers_of_lane(p_, s_, step, lanes);
+    const int needed = registers_of_lane(p_, s_, step, target_);
     require(needed <= target_.registers, fmt::format("mr={} nr={} streams={} kc={} needs {} registers of {}", loops_.mr,
                                                      loops_.nr, layout_.streams, loops_.kc, needed, target_.registers));
     require(loops_.expand == Expand::inplace && loops_.mc == 0 && loops_.prefetch == 0 && loops_.spread == 1 &&
@@ -114,9 +115,6 @@ class Reasons {
     if (loops_.split == 0) return;
     require(has_equal_segments(p_, layout_),
             fmt::format("split=1 needs two or more k segments of one length, ks={}", p_.ks));
-    require(
-        loops_.nr * loops_.wn == layout_.panel,
-        fmt::format("split=1: the waves take whole panels, nr={} wn={} panel={}", loops_.nr, loops_.wn, layout_.panel));
   }
 
   void check_stages() {
@@ -145,6 +143,24 @@ int default_word(const Problem& problem, const MatrixStep& step) {
   for (int kk = best; kk <= most && kk * step.lanes <= segment_k; kk *= 2)
     if (padded(kk) <= padded(best)) best = kk;
   return best;
+}
+
+constexpr double latency_ns = 800;  // assumed: of a load that misses all caches
+
+/// Whether loads of weights that are two stages ahead cover the memory's latency at its full bandwidth, with a quarter to spare.
+bool covers_latency(const Problem& problem, const Schedule& s, const TargetFacts& target) {
+  const int64_t columns = (problem.n + s.loops.nr - 1) / s.loops.nr;
+  const int64_t waves = columns * (s.loops.split != 0 ? problem.ks : 1);
+  const int64_t bytes = waves * 2 * s.loops.kc * s.loops.nr * bits_of(problem.weight_type()) / 8;
+  return 4 * static_cast<double>(bytes) >= 5 * target.memory_gigabytes * latency_ns;
+}
+
+/// Of a stage of few rows: half of a segment.
+int64_t longest_stage(const Problem& problem) { return problem.k / problem.ks / 2; }
+
+Loops with_stage(Loops loops, int kc) {
+  loops.kc = kc;
+  return loops;
 }
 
 Loops matrix_loops(const Layout& layout, int mr, int nr, int wm, int wn) {
@@ -198,7 +214,13 @@ std::vector<Loops> default_matrix_loops(const Problem& resolved, const Layout& l
   const auto add = [&](int64_t m_hi, int row_tiles, int column_tiles, int wm) {
     const int tiles = std::min(column_tiles, columns);
     Loops loops = matrix_loops(layout, step.rows * row_tiles, step.cols * tiles, wm, std::min(4 / wm, columns / tiles));
-    if (row_tiles == 1) loops.kc = 2 * loops.kc;
+    if (row_tiles == 1) {
+      loops.split = has_equal_segments(resolved, layout) ? 1 : 0;
+      loops.kc = 2 * loops.kc;
+      while (!covers_latency(resolved, {layout, loops}, target) && 2 * loops.kc <= longest_stage(resolved) &&
+             matrix_reasons(resolved, {layout, with_stage(loops, 2 * loops.kc)}, target).empty())
+        loops.kc *= 2;
+    }
     loops.m_lo = ranges.empty() ? 1 : ranges.back().m_hi + 1;
     loops.m_hi = m_hi;
     while (loops.kc > layout.kk * layout.kl && !matrix_reasons(resolved, {layout, loops}, target).empty())

@@ -50,6 +50,10 @@ struct TargetFacts {
   bool keeps_code = false;              // code takes so long to generate that it is kept between processes
   double memory_bytes_per_cycle = 5;    // that one core reads from memory through several streams
   int wave_lanes = 0;                   // lanes of a wave; 0: tasks have no waves
+  int sum_registers = 0;                // beside `registers`, in which sums wait that no loop changes (a GPU's AGPRs)
+  int compute_units = 0;                // of a GPU, which share its memory
+  int simds_of_unit = 0;                // of a compute unit, each of which issues for waves of its own
+  double memory_gigabytes = 0;          // a second, of a GPU
   int most_waves = 16;                  // of a task
   int64_t shared_bytes = 0;             // that the waves of a task share
   std::vector<MatrixStep> matrix = {};  // at most one of each type

@@ -61,6 +61,8 @@ bool alike(const std::vector<std::vector<Run>>& segments) {
   return segments.size() > 1;
 }
 
+constexpr int most_copy_columns = 512;  // eight registers of a wave of 64 lanes, whose loads are in flight together
+
 struct DotTypes {
   Type x, part;
   int depth;
@@ -91,6 +93,8 @@ Geometry::Geometry(const Problem& problem, const Schedule& schedule)
   depth = types.depth;
   steps = static_cast<int>(shape.block_k / depth);
   copy_columns = is_matrix() ? 64 : 16;
+  while (copies_whole_rows() && copy_columns < most_copy_columns && 2 * copy_columns <= shape.padded_k)
+    copy_columns *= 2;
   Cutter cutter(p, shape, piece_blocks, ks);
   segments = cutter.cut();
   pieces = cutter.pieces();

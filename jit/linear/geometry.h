@@ -27,6 +27,8 @@ struct RunStart {
   ir::Affine scale, sum, piece, block;
 };
 
+inline constexpr int few_rows = 16;
+
 /// Refers to the problem and schedule it is made of.
 struct Geometry {
   Geometry(const Problem& problem, const Schedule& schedule);
@@ -89,8 +91,15 @@ struct Geometry {
   int row_unit() const { return loops.mr * loops.wm; }
   /// Rows of the tiles that make activations: those of a register tile, or one at a time where waves run.
   int prepared_rows() const { return is_matrix() ? 1 : loops.mr; }
-  /// Rows of ap and asum: m rounded up to whole row units.
-  ir::Extent rows() const { return ir::Extent::of_m(row_unit(), row_unit()); }
+  /// Tasks of waves with one tile of rows keep the rows that there are and clip the others; for large m whole tiles are cheaper.
+  bool clips_rows() const { return is_matrix() && row_unit() <= few_rows; }
+  /// Few rows of which nothing but the copy is made, or one scale: they are copied in wide vectors from their begin.
+  bool copies_whole_rows() const {
+    const bool has_no_gaps = p.group == -1 || p.group == shape.group_blocks * shape.block_k;
+    return clips_rows() && has_no_gaps && !p.perm && !has_c() && !needs_activation_sums();
+  }
+  /// Rows of ap, asum and partial: m, rounded up to whole row units where they are not clipped.
+  ir::Extent rows() const { return clips_rows() ? ir::Extent::of_m() : ir::Extent::of_m(row_unit(), row_unit()); }
   /// The row of numerics of matrix steps.
   int numerics() const { return p.has_integer_dot() ? *ir::find_mma("i8") : p.numerics; }
   /// Register tiles over m.

@@ -37,7 +37,7 @@ ir::Kernel build_reduce(const Geometry& g) {
   const Affine segment = Affine::of(b.for_loop(LoopKind::serial, "seg", 0, g.repeats));
   for (int s = 0; s < g.streams; ++s) {
     const Affine channel = (at.panel + s) * g.layout.panel + at.column;
-    b.load(sum, partial, {{at.row, g.loops.mr}, {segment}, {channel, g.loops.nr}});
+    b.load(sum, partial, {{at.row, g.loops.mr}, {segment}, {channel, g.loops.nr}}, g.clips_rows());
     const Value total = totals[static_cast<size_t>(s)];
     b.elementwise(Op::add, total, total, sum);
   }
