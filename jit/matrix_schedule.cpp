@@ -145,22 +145,36 @@ int default_word(const Problem& problem, const MatrixStep& step) {
   return best;
 }
 
-constexpr double latency_ns = 800;  // assumed: of a load that misses all caches
+constexpr double latency_ns = 800;   // assumed: of a load that misses all caches
 
-/// Whether loads of weights that are two stages ahead cover the memory's latency at its full bandwidth, with a quarter to spare.
+/// Whether the loads of weights that all waves have in flight cover the memory's latency at its full bandwidth, with a quarter to
+/// spare. Where waves are wide LLVM moves the loads of a stage behind the matrix steps of the one before, so that those of one
+/// stage are in flight, else of two.
 bool covers_latency(const Problem& problem, const Schedule& s, const TargetFacts& target) {
   const int64_t columns = (problem.n + s.loops.nr - 1) / s.loops.nr;
   const int64_t waves = columns * (s.loops.split != 0 ? problem.ks : 1);
-  const int64_t bytes = waves * 2 * s.loops.kc * s.loops.nr * bits_of(problem.weight_type()) / 8;
+  const int stages = target.wave_lanes >= wide_wave ? 1 : 2;
+  const int64_t bytes = waves * stages * s.loops.kc * s.loops.nr * bits_of(problem.weight_type()) / 8;
   return 4 * static_cast<double>(bytes) >= 5 * target.memory_gigabytes * latency_ns;
 }
 
-/// Of a stage of few rows: half of a segment.
-int64_t longest_stage(const Problem& problem) { return problem.k / problem.ks / 2; }
-
-Loops with_stage(Loops loops, int kc) {
-  loops.kc = kc;
-  return loops;
+/// Longer stages of few rows, until enough loads are in flight; a segment at once where its halves are too few.
+Loops with_loads_in_flight(const Problem& problem, const Layout& layout, const Loops& loops,
+                           const TargetFacts& target) {
+  const auto is_legal = [&](const Loops& l) { return matrix_reasons(problem, {layout, l}, target).empty(); };
+  const int64_t segment = problem.k / (loops.split != 0 ? problem.ks : 1);
+  Loops longer = loops;
+  while (!covers_latency(problem, {layout, longer}, target) && 4 * longer.kc <= segment) {
+    Loops next = longer;
+    next.kc *= 2;
+    if (!is_legal(next)) return longer;
+    longer = next;
+  }
+  if (covers_latency(problem, {layout, longer}, target) || 2 * longer.kc != segment) return longer;
+  Loops whole = longer;
+  whole.kc *= 2;
+  whole.stages = 1;
+  return is_legal(whole) ? whole : longer;
 }
 
 Loops matrix_loops(const Layout& layout, int mr, int nr, int wm, int wn) {
@@ -214,12 +228,10 @@ std::vector<Loops> default_matrix_loops(const Problem& resolved, const Layout& l
   const auto add = [&](int64_t m_hi, int row_tiles, int column_tiles, int wm) {
     const int tiles = std::min(column_tiles, columns);
     Loops loops = matrix_loops(layout, step.rows * row_tiles, step.cols * tiles, wm, std::min(4 / wm, columns / tiles));
+    loops.split = m_hi != Loops::no_limit && has_equal_segments(resolved, layout) ? 1 : 0;
     if (row_tiles == 1) {
-      loops.split = has_equal_segments(resolved, layout) ? 1 : 0;
       loops.kc = 2 * loops.kc;
-      while (!covers_latency(resolved, {layout, loops}, target) && 2 * loops.kc <= longest_stage(resolved) &&
-             matrix_reasons(resolved, {layout, with_stage(loops, 2 * loops.kc)}, target).empty())
-        loops.kc *= 2;
+      loops = with_loads_in_flight(resolved, layout, loops, target);
     }
     loops.m_lo = ranges.empty() ? 1 : ranges.back().m_hi + 1;
     loops.m_hi = m_hi;
@@ -238,6 +250,9 @@ std::vector<Loops> default_matrix_loops(const Problem& resolved, const Layout& l
   for (const int row_tiles : {8, 7, 6, 5, 4, 3})
     if (ranges.back().m_hi != Loops::no_limit) add(Loops::no_limit, row_tiles, column_tiles, 1);
   ranges.back().m_hi = Loops::no_limit;
+  Loops whole = ranges.back();  // the sums of segments of many rows are more than the weights
+  whole.split = 0;
+  if (matrix_reasons(resolved, {layout, whole}, target).empty()) ranges.back() = whole;
   return ranges;
 }
 

@@ -206,11 +206,11 @@ bool has_uneven_segments(const Problem& p) {
 
 constexpr int64_t shortest_segment = 512;  // of k: two stages of 16 rows and 4-bit weights
 
-/// Segments as tasks give few rows enough waves: three for four SIMDs. Not where every segment costs registers or time for
-/// nothing: sums of w8a8 are integers to the end, and without matrix steps sums of large m have no room beside them.
+/// Segments as tasks give few rows enough waves: three for four SIMDs. Not without matrix steps, where the sums of segments have no
+/// room beside those of a tile of many rows.
 int default_segments(const Problem& p, const TargetFacts& target) {
   const MatrixStep* step = find_matrix_step(target, p.has_integer_dot() ? Type::i8 : p.a);
-  if (target.compute_units == 0 || step == nullptr || p.scheme == Scheme::w8a8) return 1;
+  if (target.compute_units == 0 || step == nullptr) return 1;
   if (p.dot != Dot::mma && p.dot != Dot::i8) return 1;
   const int64_t waves = (p.n + step->cols - 1) / step->cols;
   const int64_t simds = int64_t{target.compute_units} * target.simds_of_unit;

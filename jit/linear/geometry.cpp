@@ -85,7 +85,7 @@ DotTypes dot_types(Dot dot) {
 Geometry::Geometry(const Problem& problem, const Schedule& schedule)
     : p(problem), layout(schedule.layout), loops(schedule.loops), shape(packed_shape(p, layout)),
       streams(schedule.tile_streams()), piece_blocks(p.dot == Dot::i8x2 ? 128 / shape.block_k : shape.blocks),
-      digits(p.digits()), ks(p.scheme == Scheme::w8a8 ? 1 : p.ks) {
+      digits(p.digits()), ks(sums_are_integers() && loops.split == 0 ? 1 : p.ks) {
   const DotTypes types = is_matrix() ? matrix_types(p, shape) : dot_types(p.dot);
   x = types.x;
   u = is_matrix() ? x : p.unpacked_type();
@@ -182,7 +182,9 @@ ir::Program build_linear(const Problem& resolved, const Schedule& schedule) {
 }
 
 bool has_equal_segments(const Problem& resolved, const Layout& layout) {
-  return Geometry(resolved, {layout, {}}).repeats > 1;
+  Loops split;
+  split.split = layout.is_matrix() ? 1 : 0;
+  return Geometry(resolved, {layout, split}).repeats > 1;
 }
 
 int64_t scratch_bytes(const Problem& resolved, const Schedule& schedule) {

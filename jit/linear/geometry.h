@@ -53,7 +53,7 @@ struct Geometry {
   int64_t sums;      // chunks: columns of asum
   int64_t pieces;
   int64_t ap_columns;  // of one digit
-  int ks;              // segments that are summed apart: 1 where the sums are integers to the end
+  int ks;              // segments that are summed apart: 1 where the sums are integers to the end and are not split
 
   /// Dot steps are matrix steps of waves.
   bool is_matrix() const { return layout.is_matrix(); }
@@ -91,6 +91,10 @@ struct Geometry {
   int row_unit() const { return loops.mr * loops.wm; }
   /// Rows of the tiles that make activations: those of a register tile, or one at a time where waves run.
   int prepared_rows() const { return is_matrix() ? 1 : loops.mr; }
+  /// One integer sum of all of k is scaled at the end.
+  bool sums_are_integers() const { return p.scheme == Scheme::w8a8; }
+  /// What a segment that is a task leaves behind.
+  Type partial_type() const { return sums_are_integers() ? Type::i32 : Type::f32; }
   /// Tasks of waves with one tile of rows keep the rows that there are and clip the others; for large m whole tiles are cheaper.
   bool clips_rows() const { return is_matrix() && row_unit() <= few_rows; }
   /// Few rows of which nothing but the copy is made, or one scale: they are copied in wide vectors from their begin.
@@ -122,7 +126,7 @@ ir::Kernel build_gemm(const Geometry& geometry);
 ir::Kernel build_wave_gemm(const Geometry& geometry);
 /// Adds the sums of the segments, when these are tasks, and finishes them.
 ir::Kernel build_reduce(const Geometry& geometry);
-/// f32 [rows, segments, channels of all panels]: the sums of segments that are tasks.
+/// [rows, segments, channels of all panels]: the sums of segments that are tasks.
 ir::BufferId partial_sums(const Geometry& geometry, ir::Builder& builder);
 
 /// Words of the largest block of k (blocked loops).

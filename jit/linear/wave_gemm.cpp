@@ -145,7 +145,8 @@ class WaveGemm {
   void store_partial(BufferId partial) {
     for (size_t s = 0; s < t.streams().size(); ++s) {
       const Affine channel = (t.at.panel + static_cast<int64_t>(s)) * g.layout.panel + t.at.column;
-      b.store(partial, {{t.at.row, g.loops.mr}, {segment_}, {channel, g.loops.nr}}, t.streams()[s].acc, g.clips_rows());
+      b.store(partial, {{t.at.row, g.loops.mr}, {segment_}, {channel, g.loops.nr}},
+              g.sums_are_integers() ? t.streams()[s].parts[0] : t.streams()[s].acc, g.clips_rows());
     }
   }
 
@@ -196,6 +197,7 @@ class WaveGemm {
   }
 
   void close_chunk(const Run& run, const Affine& c) {
+    if (g.loops.split != 0 && g.sums_are_integers()) return;
     const RunStart start = start_of(run);
     t.scale_parts(c + start.scale, c + start.piece);
     t.add_offsets(c + start.scale, c + start.sum);

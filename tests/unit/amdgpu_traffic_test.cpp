@@ -17,6 +17,7 @@ namespace tilejit::testing {
 namespace {
 
 using namespace amdgpu::emulator;
+using amdgpu::emulator::Traffic;  // not that of a loop
 
 TEST(AmdgpuTraffic, LinesCountOnceAndLanesEachTime) {
   Traffic traffic;
@@ -85,7 +86,9 @@ TEST(AmdgpuTraffic, LoadsAreInFlightUntilTheyAreWaitedFor) {
   EXPECT_EQ(ran.in_flight[0].loads, 3);
   EXPECT_EQ(ran.in_flight[0].bytes, 3 * 1024);
   for (const RangeTraffic& range : ran.ranges)
-    if (range.name == "in") EXPECT_EQ(range.read_wide, 4 * 1024U);
+    if (range.name == "in") {
+      EXPECT_EQ(range.read_wide, 4 * 1024U);
+    }
 }
 
 // What a loop leaves outstanding is in flight when the next iteration loads; lanes that ask for the same bytes move them once.

@@ -57,8 +57,14 @@ Result<FirstTask> profile_first_task(const CompiledKernel& kernel, const Target&
   const TaskGrid grid = TRY(grid_of(kernel, target, m));
   if (grid.tasks == 0) return invalid("the kernel has no tasks at m=" + std::to_string(m));
   const std::vector<BufferArg> arguments = arguments_of(kernel.kernel, memory);
-  return FirstTask{TRY(target.profile(kernel.code, kernel.kernel, arguments.data(), m, grid.task(0).data())),
-                   grid.tasks};
+  FirstTask first{TRY(target.profile(kernel.code, kernel.kernel, arguments.data(), m, grid.task(0).data())),
+                  grid.tasks};
+  std::erase_if(first.profile.in_flight, [&](const LoadsInFlight& loads) {
+    return std::ranges::any_of(kernel.kernel.buffers, [&](const ir::Buffer& buffer) {
+      return buffer.name == loads.buffer && buffer.space == ir::Space::workspace;
+    });
+  });
+  return first;
 }
 
 Result<std::vector<KernelTraffic>> count_traffic(const std::vector<CompiledKernel>& kernels, const Target& target,

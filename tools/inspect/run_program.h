@@ -24,7 +24,8 @@ struct FirstTask {
   TaskProfile profile;
   int64_t tasks = 0;  // of the kernel
 };
-/// Workspace that earlier kernels would have written holds what make_memory left there.
+/// Workspace that earlier kernels would have written holds what make_memory left there; its loads, which a cache answers, are not
+/// among those in flight.
 Result<FirstTask> profile_first_task(const CompiledKernel& kernel, const Target& target, ProgramMemory& memory,
                                      int64_t m);
 
