@@ -204,13 +204,13 @@ bool has_uneven_segments(const Problem& p) {
   return segment_units(p) % p.ks != 0 || p.k % (p.group == -1 ? 128 : p.group) != 0;
 }
 
-constexpr int64_t shortest_segment = 512;  // of k: two stages of 16 rows and 4-bit weights
+constexpr int64_t shortest_segment = 1024;  // of k: eight loads of 4-bit weights for each wave
 
-/// Segments as tasks give few rows enough waves: three for four SIMDs. Not without matrix steps, where the sums of segments have no
-/// room beside those of a tile of many rows.
+/// Segments as tasks give few rows enough waves: three for four SIMDs. Only where the sums of segments have registers beside those
+/// of a tile of many rows, which go through the segments in order.
 int default_segments(const Problem& p, const TargetFacts& target) {
   const MatrixStep* step = find_matrix_step(target, p.has_integer_dot() ? Type::i8 : p.a);
-  if (target.compute_units == 0 || step == nullptr) return 1;
+  if (target.compute_units == 0 || target.sum_registers == 0 || step == nullptr) return 1;
   if (p.dot != Dot::mma && p.dot != Dot::i8) return 1;
   const int64_t waves = (p.n + step->cols - 1) / step->cols;
   const int64_t simds = int64_t{target.compute_units} * target.simds_of_unit;

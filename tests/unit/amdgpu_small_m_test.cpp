@@ -31,12 +31,12 @@ struct Segments {
   int ks;
 };
 
-// Waves of 16 channels for three of four SIMDs, in equal segments of at least 512 k; 1 where segments would cost and not help.
+// Waves of 16 channels for three of four SIMDs, in equal segments of at least 1024 k; 1 where segments would cost and not help.
 TEST(AmdgpuSmallM, SegmentsFollowFromTheShapeAndTheRow) {
   for (const Segments& s : {Segments{"gfx942", "w4a16 n=4096 k=4096 g=128", 4},
                             {"gfx942", "w4a16 n=14336 k=4096 g=128", 2},
                             {"gfx942", "w4a16 n=28672 k=4096 g=128", 1},
-                            {"gfx942", "w4a16 n=1024 k=4096 g=128", 8},
+                            {"gfx942", "w4a16 n=1024 k=4096 g=128", 4},
                             {"gfx942", "w4a16 n=1024 k=1000 g=128", 1},
                             {"gfx942", "w4a8 n=4096 k=4096 g=128", 4},
                             {"gfx942", "w16a16 n=4096 k=4096", 4},
@@ -45,7 +45,7 @@ TEST(AmdgpuSmallM, SegmentsFollowFromTheShapeAndTheRow) {
                             {"gfx90a", "w4a16 n=4096 k=4096 g=128", 2},
                             {"gfx950", "w4a16 n=4096 k=4096 g=128", 4},
                             {"gfx1100", "w4a16 n=4096 k=4096 g=128", 1},
-                            {"gfx1100", "w4a16 n=1024 k=4096 g=128", 4},
+                            {"gfx1100", "w4a16 n=1024 k=4096 g=128", 1},
                             {"gfx1030", "w4a16 n=1024 k=4096 g=128", 1},
                             {"zen4", "w4a16 n=1024 k=4096 g=128", 1}})
     for (const char* rows : {"", " m=1", " m=4096"}) {
