@@ -36,11 +36,13 @@ int64_t chunk_k(const Problem& problem, const Layout& layout) {
 
 /// Registers of a lane for a wave's sums, the operands of a step, and what is on its way from memory: weights, scales, zero
 /// points of two stages, activations of one; an estimate from below.
-int registers_of_lane(const Problem& problem, const Schedule& s, const MatrixStep& step, int wave_lanes) {
+int registers_of_lane(const Problem& problem, const Schedule& s, const MatrixStep& step, const TargetFacts& target) {
+  const int wave_lanes = std::max(target.wave_lanes, 1);
   const Loops& l = s.loops;
   const int columns = l.nr * s.layout.streams;
-  const int sums = registers_for(int64_t{l.mr} * columns, Type::f32, wave_lanes) * (scales_chunks(problem) ? 2 : 1) *
-                   (problem.ks > 1 && l.split == 0 ? 2 : 1);
+  const int sum = registers_for(int64_t{l.mr} * columns, Type::f32, wave_lanes);
+  const int totals = problem.ks > 1 && l.split == 0 && problem.scheme != Scheme::w8a8 ? sum : 0;
+  const int sums = sum * (scales_chunks(problem) ? 2 : 1) + std::max(totals - target.sum_registers, 0);
   const int depth = std::max(l.kc, s.layout.kl * s.layout.kk);
   constexpr int stages = 2;                    // the present one and the next
   const int holders = step.cols * step.lanes;  // lanes that hold different weights
@@ -113,8 +115,7 @@ class Reasons {
             fmt::format("nr={} is not a multiple of {} (columns of a matrix step)", loops_.nr, step.cols));
     require(layout_.panel % (loops_.nr * loops_.wn) == 0,
             fmt::format("wn={} waves of nr={} do not divide panel={}", loops_.wn, loops_.nr, layout_.panel));
-    const int lanes = std::max(target_.wave_lanes, 1);
-    const int needed = registers_of_lane(p_, s_, step, lanes);
+    const int needed = registers_of_lane(p_, s_, step, target_);
     require(needed <= target_.registers, fmt::format("mr={} nr={} streams={} kc={} needs {} registers of {}", loops_.mr,
                                                      loops_.nr, layout_.streams, loops_.kc, needed, target_.registers));
     require(loops_.expand == Expand::inplace && loops_.mc == 0 && loops_.prefetch == 0 && loops_.spread == 1 &&
@@ -131,9 +132,6 @@ class Reasons {
     if (loops_.split == 0) return;
     require(has_equal_segments(p_, layout_),
             fmt::format("split=1 needs two or more k segments of one length, ks={}", p_.ks));
-    require(
-        loops_.nr * loops_.wn == layout_.panel,
-        fmt::format("split=1: the waves take whole panels, nr={} wn={} panel={}", loops_.nr, loops_.wn, layout_.panel));
   }
 
   void check_stages() {
@@ -164,6 +162,38 @@ int default_word(const Problem& problem, const MatrixStep& step) {
   for (int kk = best; kk <= most && kk * step.lanes <= segment_k; kk *= 2)
     if (padded(kk) <= padded(best)) best = kk;
   return best;
+}
+
+constexpr double latency_ns = 800;   // assumed: of a load that misses all caches
+
+/// Whether the loads of weights that all waves have in flight cover the memory's latency at its full bandwidth, with a quarter to
+/// spare. Where waves are wide LLVM moves the loads of a stage behind the matrix steps of the one before, so that those of one
+/// stage are in flight, else of two.
+bool covers_latency(const Problem& problem, const Schedule& s, const TargetFacts& target) {
+  const int64_t columns = (problem.n + s.loops.nr - 1) / s.loops.nr;
+  const int64_t waves = columns * (s.loops.split != 0 ? problem.ks : 1);
+  const int stages = target.wave_lanes >= wide_wave ? 1 : 2;
+  const int64_t bytes = waves * stages * s.loops.kc * s.loops.nr * bits_of(problem.weight_type()) / 8;
+  return 4 * static_cast<double>(bytes) >= 5 * target.memory_gigabytes * latency_ns;
+}
+
+/// Longer stages of few rows, until enough loads are in flight; a segment at once where its halves are too few.
+Loops with_loads_in_flight(const Problem& problem, const Layout& layout, const Loops& loops,
+                           const TargetFacts& target) {
+  const auto is_legal = [&](const Loops& l) { return matrix_reasons(problem, {layout, l}, target).empty(); };
+  const int64_t segment = problem.k / (loops.split != 0 ? problem.ks : 1);
+  Loops longer = loops;
+  while (!covers_latency(problem, {layout, longer}, target) && 4 * longer.kc <= segment) {
+    Loops next = longer;
+    next.kc *= 2;
+    if (!is_legal(next)) return longer;
+    longer = next;
+  }
+  if (covers_latency(problem, {layout, longer}, target) || 2 * longer.kc != segment) return longer;
+  Loops whole = longer;
+  whole.kc *= 2;
+  whole.stages = 1;
+  return is_legal(whole) ? whole : longer;
 }
 
 Loops matrix_loops(const Layout& layout, int mr, int nr, int wm, int wn) {
@@ -248,7 +278,11 @@ std::vector<Loops> default_matrix_loops(const Problem& resolved, const Layout& l
   const auto add = [&](int64_t m_hi, int row_tiles, int column_tiles, int wm) {
     const int tiles = std::min(column_tiles, columns);
     Loops loops = matrix_loops(layout, step.rows * row_tiles, step.cols * tiles, wm, std::min(4 / wm, columns / tiles));
-    if (row_tiles == 1) loops.kc = 2 * loops.kc;
+    loops.split = m_hi != Loops::no_limit && has_equal_segments(resolved, layout) ? 1 : 0;
+    if (row_tiles == 1) {
+      loops.kc = 2 * loops.kc;
+      loops = with_loads_in_flight(resolved, layout, loops, target);
+    }
     loops.m_lo = ranges.empty() ? 1 : ranges.back().m_hi + 1;
     loops.m_hi = m_hi;
     while (loops.kc > layout.kk * layout.kl && !matrix_reasons(resolved, {layout, loops}, target).empty())
@@ -271,6 +305,9 @@ std::vector<Loops> default_matrix_loops(const Problem& resolved, const Layout& l
   for (const int row_tiles : {8, 7, 6, 5, 4, 3})
     if (ranges.back().m_hi != Loops::no_limit) add(Loops::no_limit, row_tiles, column_tiles, 1);
   ranges.back().m_hi = Loops::no_limit;
+  Loops whole = ranges.back();  // the sums of segments of many rows are more than the weights
+  whole.split = 0;
+  if (matrix_reasons(resolved, {layout, whole}, target).empty()) ranges.back() = whole;
   return ranges;
 }
 

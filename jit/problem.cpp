@@ -204,6 +204,26 @@ bool has_uneven_segments(const Problem& p) {
   return segment_units(p) % p.ks != 0 || p.k % (p.group == -1 ? 128 : p.group) != 0;
 }
 
+constexpr int64_t shortest_segment = 1024;  // of k: eight loads of 4-bit weights for each wave
+
+/// Segments as tasks give few rows enough waves: three for four SIMDs. Only where the sums of segments have registers beside those
+/// of a tile of many rows, which go through the segments in order.
+int default_segments(const Problem& p, const TargetFacts& target) {
+  const MatrixStep* step = find_matrix_step(target, p.has_integer_dot() ? Type::i8 : p.a);
+  if (target.compute_units == 0 || target.sum_registers == 0 || step == nullptr) return 1;
+  if (p.dot != Dot::mma && p.dot != Dot::i8) return 1;
+  const int64_t waves = (p.n + step->cols - 1) / step->cols;
+  const int64_t simds = int64_t{target.compute_units} * target.simds_of_unit;
+  int ks = 1;
+  while (4 * waves * ks < 3 * simds) {
+    Problem more = p;
+    more.ks = 2 * ks;
+    if (more.ks > segment_units(p) || has_uneven_segments(more) || p.k / more.ks < shortest_segment) break;
+    ks = more.ks;
+  }
+  return ks;
+}
+
 /// Products in one exact int32 sum of quantized rows: a group's, or with one group all of k.
 int64_t longest_sum(const Problem& p) {
   if (!p.quantizes_rows()) return 0;
@@ -423,7 +443,7 @@ Result<Problem> resolve(const Problem& problem, const TargetFacts& target) {
     const bool mma = target.prefers_dot_mma && find_matrix_step(target, p.a) != nullptr;
     p.dot = p.quantizes_rows() ? Dot::i8 : mma ? Dot::mma : i8x2 ? Dot::i8x2 : bf16 ? Dot::bf16 : Dot::fma;
   }
-  if (p.ks == 0) p.ks = 1;
+  if (p.ks == 0) p.ks = default_segments(p, target);
   const MatrixStep* step = p.dot == Dot::mma ? find_matrix_step(target, p.a) : nullptr;
   if (step != nullptr && p.numerics < 0) p.numerics = step->numerics;
   TRY(can_implement(p, target));

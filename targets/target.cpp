@@ -44,4 +44,9 @@ Result<TaskProfile> Target::profile(const Code&, const ir::Kernel&, const Buffer
   return unsupported("target " + facts().name + " has no emulator that counts");
 }
 
+Result<std::vector<BufferTraffic>> Target::traffic(const Code&, const ir::Kernel&, const BufferArg*, int64_t,
+                                                   std::span<const std::vector<int64_t>>) const {
+  return unsupported("target " + facts().name + " has no emulator that counts");
+}
+
 }  // namespace tilejit

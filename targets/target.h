@@ -50,6 +50,10 @@ struct TargetFacts {
   bool keeps_code = false;              // code takes so long to generate that it is kept between processes
   double memory_bytes_per_cycle = 5;    // that one core reads from memory through several streams
   int wave_lanes = 0;                   // lanes of a wave; 0: tasks have no waves
+  int sum_registers = 0;                // beside `registers`, in which sums wait that no loop changes (a GPU's AGPRs)
+  int compute_units = 0;                // of a GPU, which share its memory
+  int simds_of_unit = 0;                // of a compute unit, each of which issues for waves of its own
+  double memory_gigabytes = 0;          // a second, of a GPU
   int most_waves = 16;                  // of a task
   int64_t shared_bytes = 0;             // that the waves of a task share
   std::vector<MatrixStep> matrix = {};  // at most one of each type
@@ -172,11 +176,29 @@ struct LoopProfile {
   SlotEstimate estimate;
 };
 
+/// Loads of one buffer that a wave has in flight at once, at most, in its steady loop (or, without one, in all of its code).
+struct LoadsInFlight {
+  std::string buffer;
+  int64_t loads = 0;
+  int64_t bytes = 0;  // of them, those that several lanes ask for counted once
+};
+
+/// Bytes that tasks move between one buffer and registers or shared memory. Lines have 64 bytes.
+struct BufferTraffic {
+  std::string buffer;
+  int64_t read = 0, written = 0;              // that lanes ask for
+  int64_t read_wide = 0;                      // of `read`, by loads of 16 bytes of a lane
+  int64_t visited = 0;                        // of lines, one for each time that lanes turn to it
+  int64_t lines_read = 0, lines_written = 0;  // of distinct lines
+};
+
 /// What an emulator counted of one task.
 struct TaskProfile {
   int waves = 0;
   std::vector<NamedNumber> counts;  // of all waves together, under the names of LoopProfile::counts
   std::optional<LoopProfile> steady_loop;
+  std::vector<LoadsInFlight> in_flight;
+  double waves_of_unit = 0;  // that a compute unit holds of many such tasks, by registers and shared memory
 };
 
 /// What runs a task in place of machine code, called as an Entry is; it may fail, and says why.
@@ -227,6 +249,10 @@ class Target {
   /// emulator does not count.
   virtual Result<TaskProfile> profile(const Code& code, const ir::Kernel& kernel, const BufferArg* buffers, int64_t m,
                                       const int64_t* task) const;
+  /// Runs all `tasks` in order, likewise, and adds up what they move.
+  virtual Result<std::vector<BufferTraffic>> traffic(const Code& code, const ir::Kernel& kernel,
+                                                     const BufferArg* buffers, int64_t m,
+                                                     std::span<const std::vector<int64_t>> tasks) const;
 };
 
 }  // namespace tilejit

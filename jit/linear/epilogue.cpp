@@ -89,7 +89,7 @@ ir::TileOps EpilogueBuilder::functions() const { return {b.kernel(), b.kernel().
 
 void EpilogueBuilder::scale_rows(const Position& at, const std::vector<Value>& sums) {
   const Value scale = b.tile("a_scale", {Type::f32, {g.loops.mr, 1, 1}});
-  b.load(scale, ascale_, {{at.row, g.loops.mr}, {0}});
+  b.load(scale, ascale_, {{at.row, g.loops.mr}, {0}}, g.clips_rows());
   for (const Value sum : sums) b.elementwise(Op::mul, sum, sum, scale);
 }
 

@@ -61,6 +61,8 @@ bool alike(const std::vector<std::vector<Run>>& segments) {
   return segments.size() > 1;
 }
 
+constexpr int most_copy_columns = 512;  // eight registers of a wave of 64 lanes, whose loads are in flight together
+
 struct DotTypes {
   Type x, part;
   int depth;
@@ -83,7 +85,7 @@ DotTypes dot_types(Dot dot) {
 Geometry::Geometry(const Problem& problem, const Schedule& schedule)
     : p(problem), layout(schedule.layout), loops(schedule.loops), shape(packed_shape(p, layout)),
       streams(schedule.tile_streams()), piece_blocks(p.dot == Dot::i8x2 ? 128 / shape.block_k : shape.blocks),
-      digits(p.digits()), ks(p.scheme == Scheme::w8a8 ? 1 : p.ks) {
+      digits(p.digits()), ks(sums_are_integers() && loops.split == 0 ? 1 : p.ks) {
   const DotTypes types = is_matrix() ? matrix_types(p, shape) : dot_types(p.dot);
   x = types.x;
   u = is_matrix() ? x : p.unpacked_type();
@@ -91,6 +93,8 @@ Geometry::Geometry(const Problem& problem, const Schedule& schedule)
   depth = types.depth;
   steps = static_cast<int>(shape.block_k / depth);
   copy_columns = is_matrix() ? 64 : 16;
+  while (copies_whole_rows() && copy_columns < most_copy_columns && 2 * copy_columns <= shape.padded_k)
+    copy_columns *= 2;
   Cutter cutter(p, shape, piece_blocks, ks);
   segments = cutter.cut();
   pieces = cutter.pieces();
@@ -178,7 +182,9 @@ ir::Program build_linear(const Problem& resolved, const Schedule& schedule) {
 }
 
 bool has_equal_segments(const Problem& resolved, const Layout& layout) {
-  return Geometry(resolved, {layout, {}}).repeats > 1;
+  Loops split;
+  split.split = layout.is_matrix() ? 1 : 0;
+  return Geometry(resolved, {layout, split}).repeats > 1;
 }
 
 int64_t scratch_bytes(const Problem& resolved, const Schedule& schedule) {

@@ -27,6 +27,8 @@ struct RunStart {
   ir::Affine scale, sum, piece, block;
 };
 
+inline constexpr int few_rows = 16;
+
 /// Refers to the problem and schedule it is made of.
 struct Geometry {
   Geometry(const Problem& problem, const Schedule& schedule);
@@ -51,7 +53,7 @@ struct Geometry {
   int64_t sums;      // chunks: columns of asum
   int64_t pieces;
   int64_t ap_columns;  // of one digit
-  int ks;              // segments that are summed apart: 1 where the sums are integers to the end
+  int ks;              // segments that are summed apart: 1 where the sums are integers to the end and are not split
 
   /// Dot steps are matrix steps of waves.
   bool is_matrix() const { return layout.is_matrix(); }
@@ -94,8 +96,19 @@ struct Geometry {
   bool prepares_single_rows() const { return is_matrix() || (p.has_integer_dot() && !p.perm); }
   /// Rows of the tiles that make activations: one, else those of a register tile.
   int prepared_rows() const { return prepares_single_rows() ? 1 : loops.mr; }
-  /// Rows of ap and asum: m rounded up to whole row units.
-  ir::Extent rows() const { return ir::Extent::of_m(row_unit(), row_unit()); }
+  /// One integer sum of all of k is scaled at the end.
+  bool sums_are_integers() const { return p.scheme == Scheme::w8a8; }
+  /// What a segment that is a task leaves behind.
+  Type partial_type() const { return sums_are_integers() ? Type::i32 : Type::f32; }
+  /// Tasks of waves with one tile of rows keep the rows that there are and clip the others; for large m whole tiles are cheaper.
+  bool clips_rows() const { return is_matrix() && row_unit() <= few_rows; }
+  /// Few rows of which nothing but the copy is made, or one scale: they are copied in wide vectors from their begin.
+  bool copies_whole_rows() const {
+    const bool has_no_gaps = p.group == -1 || p.group == shape.group_blocks * shape.block_k;
+    return clips_rows() && has_no_gaps && !p.perm && !has_c() && !needs_activation_sums();
+  }
+  /// Rows of ap, asum and partial: m, rounded up to whole row units where they are not clipped.
+  ir::Extent rows() const { return clips_rows() ? ir::Extent::of_m() : ir::Extent::of_m(row_unit(), row_unit()); }
   /// The row of numerics of matrix steps.
   int numerics() const { return p.has_integer_dot() ? *ir::find_mma("i8") : p.numerics; }
   /// Register tiles over m.
@@ -118,7 +131,7 @@ ir::Kernel build_gemm(const Geometry& geometry);
 ir::Kernel build_wave_gemm(const Geometry& geometry);
 /// Adds the sums of the segments, when these are tasks, and finishes them.
 ir::Kernel build_reduce(const Geometry& geometry);
-/// f32 [rows, segments, channels of all panels]: the sums of segments that are tasks.
+/// [rows, segments, channels of all panels]: the sums of segments that are tasks.
 ir::BufferId partial_sums(const Geometry& geometry, ir::Builder& builder);
 
 /// Words of the largest block of k (blocked loops).

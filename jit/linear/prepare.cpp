@@ -54,8 +54,11 @@ class Prepare {
     if (g.has_c() && !g.p.quantizes_rows()) sum_chunks();
     if (g.p.has_integer_dot())
       quantize(g, b, {.row = row, .staged_row = to_row_, .staged = to_, .ap = ap_, .asum = asum_});
-    if (g.prepares_single_rows()) b.end();
-    if (g.is_matrix()) b.end();
+    if (g.is_matrix())
+      close_wave_rows();
+    else if (g.prepares_single_rows())
+      b.end();
+    if (has_vector_tasks()) b.end();
     b.end();
     return b.take();
   }
@@ -67,8 +70,13 @@ class Prepare {
     return b.buffer("staged", Space::scratch, Type::f32, {g.prepared_rows(), g.ap_columns});
   }
 
-  /// The rows of a task, shared by waves: rows past m become zeros.
+  /// The rows of a task, shared by waves: rows past m become zeros, where they are not clipped.
   Affine open_wave_rows() {
+    if (g.clips_rows()) {
+      const Affine row = Affine::of(b.for_loop(LoopKind::tasks, "b", 0, Affine::of(ir::value_m)));
+      if (has_vector_tasks()) vector_task_ = b.for_loop(LoopKind::tasks, "v", 0, ceil_div(g.p.k, g.copy_columns));
+      return row;
+    }
     ir::Bound units(Affine::of(ir::value_m));
     units.rounding = ir::Rounding::ceil;
     units.divisor = g.row_unit();
@@ -76,6 +84,11 @@ class Prepare {
     const int64_t waves = std::gcd(g.row_unit(), most_waves);
     const Affine wave = Affine::of(b.for_loop(LoopKind::waves, "w", 0, waves), g.row_unit() / waves);
     return unit + wave + Affine::of(b.for_loop(LoopKind::serial, "row", 0, g.row_unit() / waves));
+  }
+  void close_wave_rows() {
+    if (g.clips_rows()) return;
+    b.end();
+    b.end();
   }
 
   /// A task's rows: all of them or one after another.
@@ -107,7 +120,15 @@ class Prepare {
   }
 
   /// A staged row is read in whole vectors that start at any column: zeros follow for the last one.
-  int64_t to_end(int64_t padded) const { return g.p.has_integer_dot() ? padded + g.copy_columns - 1 : padded; }
+  int64_t to_end(int64_t padded) const {
+    if (!g.p.has_integer_dot()) return padded;
+    return g.copies_whole_rows() ? ceil_div(padded, g.copy_columns) * g.copy_columns : padded + g.copy_columns - 1;
+  }
+  /// A task for each vector of a row: nothing is made of the whole row, and no padding follows the last vector.
+  bool has_vector_tasks() const {
+    return g.copies_whole_rows() && !g.p.has_integer_dot() &&
+           ceil_div(g.p.k, g.copy_columns) * g.copy_columns >= g.shape.padded_k;
+  }
 
   void pad(const Affine& to, int64_t first, int64_t padded) {
     if (first >= padded) return;
@@ -121,14 +142,23 @@ class Prepare {
   }
 
   int64_t copy_vectors(const Affine& from, const Affine& to, int64_t vectors) {
+    if (has_vector_tasks()) {
+      const Affine column = Affine::of(vector_task_, g.copy_columns);
+      copy_vector(from_row_, to_row_, column, column);
+      return vectors * g.copy_columns;
+    }
     const Affine r = Affine::of(b.for_loop(LoopKind::serial, "r", 0, g.prepared_rows()));
     const Value v = b.for_loop(LoopKind::serial, "v", 0, vectors);
-    b.load(vector_.in, a_, {{from_row_ + r}, {from + Affine::of(v, g.copy_columns), g.copy_columns}}, true);
-    if (vector_.in != vector_.out) b.elementwise(Op::convert, vector_.out, vector_.in);
-    b.store(to_, {{to_row_ + r}, {to + Affine::of(v, g.copy_columns), g.copy_columns}}, vector_.out);
+    copy_vector(from_row_ + r, to_row_ + r, from + Affine::of(v, g.copy_columns), to + Affine::of(v, g.copy_columns));
     b.end();
     b.end();
     return vectors * g.copy_columns;
+  }
+
+  void copy_vector(const Affine& from_row, const Affine& to_row, const Affine& from, const Affine& to) {
+    b.load(vector_.in, a_, {{from_row}, {from, g.copy_columns}}, true);
+    if (vector_.in != vector_.out) b.elementwise(Op::convert, vector_.out, vector_.in);
+    b.store(to_, {{to_row}, {to, g.copy_columns}}, vector_.out);
   }
 
   void copy_elements(const Affine& from, const Affine& to, int64_t lo, int64_t hi) {
@@ -169,6 +199,7 @@ class Prepare {
   Mover vector_, rows_;
   BufferId a_, perm_ = BufferId::none, ap_, asum_ = BufferId::none, to_;
   Affine from_row_, to_row_;
+  Value vector_task_ = Value::none;
 };
 
 }  // namespace

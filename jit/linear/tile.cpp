@@ -89,7 +89,7 @@ void Tile::clear_accs() {
 
 /// The lowest digit's sum starts at -z * sum a where z is constant: dot steps then sum a * (u - z).
 void Tile::start_parts(const Affine& piece) {
-  if (!g.starts_at_zero()) b.load(row_isum_, isum_, {{at.row, g.loops.mr}, {piece}});
+  if (!g.starts_at_zero()) b.load(row_isum_, isum_, {{at.row, g.loops.mr}, {piece}}, g.clips_rows());
   for (const Stream& r : streams_)
     for (size_t d = 0; d < r.parts.size(); ++d) {
       if (d == 0 && !g.starts_at_zero())
@@ -259,7 +259,7 @@ void Tile::dot(const MatrixOperands& operands) {
 void Tile::scale_parts(const Affine& scale, const Affine& piece) {
   if (!g.p.has_scales()) return;
   if (zero_.buffer != BufferId::none && g.needs_activation_sums())
-    b.load(row_isum_, isum_, {{at.row, g.loops.mr}, {piece}});
+    b.load(row_isum_, isum_, {{at.row, g.loops.mr}, {piece}}, g.clips_rows());
   if (g.p.dot == Dot::i8x2) b.load(row_scale_, ascale_, {{at.row, g.loops.mr}, {piece}});
   for (size_t s = 0; s < streams_.size(); ++s) scale_stream(s, scale);
 }
@@ -297,7 +297,7 @@ Value Tile::integer_sum(const Stream& stream) {
 
 void Tile::add_offsets(const Affine& scale, const Affine& sum) {
   if (!g.has_c()) return;
-  b.load(row_sum_, asum_, {{at.row, g.loops.mr}, {sum}});
+  b.load(row_sum_, asum_, {{at.row, g.loops.mr}, {sum}}, g.clips_rows());
   for (size_t s = 0; s < streams_.size(); ++s) {
     load_channel(offset_, scale_at(s, scale));
     b.elementwise(Op::fma, streams_[s].acc, row_sum_, offset_.used, streams_[s].acc);

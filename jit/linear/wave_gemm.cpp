@@ -53,6 +53,8 @@ struct Ahead {
   std::vector<ChunkValues> chunks;
 };
 
+constexpr int most_task_loops = 3;  // of a kernel
+
 /// Whether another stage follows the last one of a loop, so that it is brought in meanwhile.
 enum class Next : uint8_t { always, unless_last };
 
@@ -67,17 +69,24 @@ class WaveGemm {
   ir::Kernel build() {
     if (g.loops.split != 0) {
       const BufferId partial = partial_sums(g, b);
-      open_task();
+      open_columns();
       segment_ = Affine::of(b.for_loop(LoopKind::tasks, "seg", 0, g.repeats));
+      ++task_loops_;
+      const bool has_rows = task_loops_ < most_task_loops;  // else the waves go through all rows
+      if (has_rows) open_rows(LoopKind::tasks);
       open_waves();
+      if (!has_rows) open_rows(LoopKind::serial);
+      place_rows();
       add_segment(g.segments[0]);
       store_partial(partial);
-      close(task_loops_ + 1 + wave_loops_);
+      close(task_loops_ + wave_loops_);
       return b.take();
     }
     EpilogueBuilder epilogue(g, b);
-    open_task();
+    open_columns();
+    open_rows(LoopKind::tasks);
     open_waves();
+    place_rows();
     t.clear_totals();
     if (g.repeats > 1) segment_ = Affine::of(b.for_loop(LoopKind::serial, "seg", 0, g.repeats));
     for (const std::vector<Run>& segment : g.segments) {
@@ -95,21 +104,25 @@ class WaveGemm {
     for (int i = 0; i < loops; ++i) b.end();
   }
 
-  /// Tasks over panels, over parts of a panel where waves do not take all of it, and over row units.
-  void open_task() {
+  /// Tasks over panels, and over parts of a panel where waves do not take all of it.
+  void open_columns() {
     const Value p = b.for_loop(LoopKind::tasks, "p", 0, g.shape.panels / g.layout.streams);
     t.at.panel = Affine::of(p, g.layout.streams);
     const int64_t columns = int64_t{g.loops.nr} * g.loops.wn;
-    task_loops_ = 2;
+    task_loops_ = 1;
     if (columns < g.layout.panel) {
       t.at.column = Affine::of(b.for_loop(LoopKind::tasks, "h", 0, g.layout.panel / columns), columns);
       ++task_loops_;
     }
+  }
+
+  /// Over row units.
+  void open_rows(LoopKind kind) {
     Bound units(Affine::of(ir::value_m));
     units.rounding = ir::Rounding::ceil;
     units.divisor = g.row_unit();
-    first_row_ = Affine::of(b.for_loop(LoopKind::tasks, "mb", 0, units), g.row_unit());
-    t.at.row = first_row_;
+    first_row_ = Affine::of(b.for_loop(kind, "mb", 0, units), g.row_unit());
+    ++task_loops_;
   }
 
   void open_waves() {
@@ -124,16 +137,18 @@ class WaveGemm {
       ++wave_loops_;
     }
     row_in_unit_ = y * g.loops.mr;
-    t.at.row = first_row_ + row_in_unit_;
     t.at.column = t.at.column + x * g.loops.nr;
     copied_rows_ = g.row_unit() / (g.loops.wm * g.loops.wn);
     copied_row_ = (y * g.loops.wn + x) * copied_rows_;
   }
 
+  void place_rows() { t.at.row = first_row_ + row_in_unit_; }
+
   void store_partial(BufferId partial) {
     for (size_t s = 0; s < t.streams().size(); ++s) {
       const Affine channel = (t.at.panel + static_cast<int64_t>(s)) * g.layout.panel + t.at.column;
-      b.store(partial, {{t.at.row, g.loops.mr}, {segment_}, {channel, g.loops.nr}}, t.streams()[s].acc);
+      b.store(partial, {{t.at.row, g.loops.mr}, {segment_}, {channel, g.loops.nr}},
+              g.sums_are_integers() ? t.streams()[s].parts[0] : t.streams()[s].acc, g.clips_rows());
     }
   }
 
@@ -187,6 +202,7 @@ class WaveGemm {
   }
 
   void close_chunk(const Run& run, const Affine& c) {
+    if (g.loops.split != 0 && g.sums_are_integers()) return;
     const RunStart start = start_of(run);
     t.scale_parts(c + start.scale, c + start.piece);
     t.add_offsets(c + start.scale, c + start.sum);
@@ -278,7 +294,8 @@ class WaveGemm {
   /// What a stage takes from memory before it begins: the wave's share of the activations, then its own weights.
   void load_stage(const Run& run, const Affine& stage, const Ahead& into) {
     const Affine block = start_of(run).block + stage * stages_.blocks;
-    b.load(copied_, t.activations(), {{first_row_ + copied_row_, copied_rows_}, {block * g.shape.block_k, columns()}});
+    b.load(copied_, t.activations(), {{first_row_ + copied_row_, copied_rows_}, {block * g.shape.block_k, columns()}},
+           g.clips_rows());
     for (size_t i = 0; i < into.packed.size(); ++i) t.load_packed(into.packed[i], block + static_cast<int64_t>(i));
     for (size_t j = 0; j < into.chunks.size(); ++j) t.load_chunk_zeros(into.chunks[j], scale_of(run, stage, j));
     if (!has_late_scales()) load_scales(run, stage, into);

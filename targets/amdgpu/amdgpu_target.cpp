@@ -5,6 +5,7 @@
 #include <llvm/Config/llvm-config.h>
 #include <llvm/Target/TargetMachine.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "targets/amdgpu/arch.h"
@@ -13,6 +14,7 @@
 #include "targets/amdgpu/emulator/code_object.h"
 #include "targets/amdgpu/emulator/cycle_trace.h"
 #include "targets/amdgpu/emulator/disassemble.h"
+#include "targets/amdgpu/emulator/traffic.h"
 #include "targets/amdgpu/launcher.h"
 #include "targets/amdgpu/llvm.h"
 #include "targets/amdgpu/profile.h"
@@ -78,7 +80,28 @@ class AmdgpuTarget final : public Target {
                               const int64_t* task) const override {
     const amdgpu::Launcher launcher = TRY(amdgpu::Launcher::load(row_, code, kernel));
     const auto outcome = TRY(launcher.run(buffers, m, task, amdgpu::emulator::Detail::trace));
-    return amdgpu::profile(launcher.program(), outcome, launcher.waves());
+    std::vector<std::string> names;
+    for (const ir::Buffer& buffer : kernel.buffers)
+      if (buffer.is_parameter()) names.push_back(buffer.name);
+    return amdgpu::profile(launcher.program(), outcome, launcher.waves(), names);
+  }
+
+  Result<std::vector<BufferTraffic>> traffic(const Code& code, const ir::Kernel& kernel, const BufferArg* buffers,
+                                             int64_t m, std::span<const std::vector<int64_t>> tasks) const override {
+    const amdgpu::Launcher launcher = TRY(amdgpu::Launcher::load(row_, code, kernel));
+    amdgpu::emulator::Traffic traffic;
+    for (const std::vector<int64_t>& task : tasks)
+      TRY(launcher.run(buffers, m, task.data(), amdgpu::emulator::Detail::sums, &traffic));
+    std::vector<BufferTraffic> all;
+    const auto is_buffer = [&](const std::string& name) {
+      return std::ranges::any_of(kernel.buffers, [&](const ir::Buffer& buffer) { return buffer.name == name; });
+    };
+    const auto number = [](uint64_t bytes) { return static_cast<int64_t>(bytes); };
+    for (const amdgpu::emulator::RangeTraffic& range : traffic.ranges())
+      if (is_buffer(range.name))
+        all.push_back({range.name, number(range.read), number(range.written), number(range.read_wide),
+                       number(range.visited), number(range.lines_read), number(range.lines_written)});
+    return all;
   }
 
   Result<Code> lower(const ir::Kernel& kernel, const LowerOptions& options) const override {

@@ -85,10 +85,11 @@ int Launcher::waves() const {
 }
 
 Result<emulator::Outcome> Launcher::run(const BufferArg* buffers, int64_t m, const int64_t* task,
-                                        emulator::Detail detail) const {
+                                        emulator::Detail detail, emulator::Traffic* traffic) const {
   Result<TaskLaunch> made = task_launch(kernel_, threads_, buffers, m, task);
   if (!made) return Error{made.error().kind, fmt::format("{}: {}", row_.facts.name, made.error().message)};
   made->launch.detail = detail;
+  made->launch.traffic = traffic;
   emulator::Outcome outcome = TRY(machine_.run_workgroup(made->launch));
   if (outcome.reports.empty()) return outcome;
   return invalid(fmt::format("emulator: kernel {}: {}", kernel_.name, emulator::describe(outcome.reports.front())));

@@ -29,8 +29,9 @@ class Launcher {
   static Result<Launcher> load(const GpuRow& row, const Code& code, const ir::Kernel& kernel);
 
   /// `invalid` with the emulator's first report, if there is any, and where task_launch is.
-  Result<emulator::Outcome> run(const BufferArg* buffers, int64_t m, const int64_t* task,
-                                emulator::Detail detail) const;
+  /// `traffic`: null, or what adds up the bytes that it moves.
+  Result<emulator::Outcome> run(const BufferArg* buffers, int64_t m, const int64_t* task, emulator::Detail detail,
+                                emulator::Traffic* traffic = nullptr) const;
   const emulator::Program& program() const { return machine_.program(); }
   int waves() const;
 

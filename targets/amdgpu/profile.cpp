@@ -4,6 +4,7 @@
 #include <array>
 
 #include "targets/amdgpu/emulator/cycle_trace.h"
+#include "targets/amdgpu/emulator/in_flight.h"
 #include "targets/amdgpu/emulator/matrix.h"
 
 namespace tilejit::amdgpu {
@@ -60,15 +61,18 @@ std::vector<NamedNumber> count(const emulator::Program& program, const emulator:
   return numbers;
 }
 
+emulator::Residency residency_of(const emulator::Program& program, int waves) {
+  return emulator::residency_of(*program.row, {.vector_registers = static_cast<int>(program.vgprs + program.agprs),
+                                               .scalar_registers = static_cast<int>(program.sgprs),
+                                               .lds_bytes = program.kernel.descriptor.lds_bytes,
+                                               .waves = waves});
+}
+
 Result<SlotEstimate> estimate(const emulator::Program& program, const emulator::Trace& trace, const LoopRange& loop,
                               int waves) {
   using emulator::Port;
   const emulator::CycleModel model = emulator::cycle_model(*program.row);
-  const emulator::Residency residency =
-      emulator::residency_of(*program.row, {.vector_registers = static_cast<int>(program.vgprs + program.agprs),
-                                            .scalar_registers = static_cast<int>(program.sgprs),
-                                            .lds_bytes = program.kernel.descriptor.lds_bytes,
-                                            .waves = waves});
+  const emulator::Residency residency = residency_of(program, waves);
   const std::vector<int32_t> path = emulator::iteration_path(trace, loop);
   const emulator::CycleEstimate result =
       TRY(emulator::estimate_cycles(model, emulator::cycle_trace(program, model, path, trace), residency));
@@ -84,14 +88,28 @@ Result<SlotEstimate> estimate(const emulator::Program& program, const emulator::
   return numbers;
 }
 
+std::vector<LoadsInFlight> in_flight(const emulator::Program& program, const emulator::Trace& trace,
+                                     const std::optional<LoopRange>& loop, std::span<const std::string> buffers) {
+  const std::vector<int32_t> path = loop ? emulator::iteration_path(trace, *loop) : trace.path;
+  const emulator::Path kind = loop ? emulator::Path::repeated : emulator::Path::once;
+  std::vector<LoadsInFlight> all;
+  for (const emulator::InFlight& of_range : emulator::most_in_flight(program, trace, path, kind))
+    if (const auto n = static_cast<size_t>(of_range.range); n < buffers.size())
+      all.push_back({buffers[n], of_range.loads, of_range.bytes});
+  return all;
+}
+
 }  // namespace
 
-Result<TaskProfile> profile(const emulator::Program& program, const emulator::Outcome& outcome, int waves) {
+Result<TaskProfile> profile(const emulator::Program& program, const emulator::Outcome& outcome, int waves,
+                            std::span<const std::string> buffers) {
   const emulator::Trace& trace = outcome.trace;
   TaskProfile task;
   task.waves = waves;
   task.counts = count(program, trace, {0, program.instrs.size() - 1}, 1);
   const auto loop = emulator::steady_loop(trace);
+  task.in_flight = in_flight(program, trace, loop, buffers);
+  task.waves_of_unit = residency_of(program, waves).waves_per_unit;
   if (!loop) return task;
   const auto iterations = static_cast<double>(trace.of_instruction[loop->first].total());
   LoopProfile steady;

@@ -4,12 +4,16 @@
 
 #include <tilejit/result.h>
 
+#include <span>
+#include <string>
+
 #include "targets/amdgpu/emulator/emulator.h"
 #include "targets/target.h"
 
 namespace tilejit::amdgpu {
 
-/// Of an outcome with a trace, of a workgroup of `waves` waves.
-Result<TaskProfile> profile(const emulator::Program& program, const emulator::Outcome& outcome, int waves);
+/// Of an outcome with a trace, of a workgroup of `waves` waves. `buffers`: names of the launch's memory ranges.
+Result<TaskProfile> profile(const emulator::Program& program, const emulator::Outcome& outcome, int waves,
+                            std::span<const std::string> buffers = {});
 
 }  // namespace tilejit::amdgpu

@@ -42,15 +42,46 @@ Result<void> execute(const std::vector<CompiledKernel>& kernels, ProgramMemory& 
   return {};
 }
 
-Result<FirstTask> profile_first_task(const CompiledKernel& kernel, const Target& target, ProgramMemory& memory,
-                                     int64_t m) {
+namespace {
+
+Result<TaskGrid> grid_of(const CompiledKernel& kernel, const Target& target, int64_t m) {
   CompiledKernel emulated = kernel;
   emulated.code = TRY(target.emulated(std::move(emulated.code), kernel.kernel));
-  const TaskGrid grid = TRY(load_by_position(std::move(emulated))).grid(m);
+  return TRY(load_by_position(std::move(emulated))).grid(m);
+}
+
+}  // namespace
+
+Result<FirstTask> profile_first_task(const CompiledKernel& kernel, const Target& target, ProgramMemory& memory,
+                                     int64_t m) {
+  const TaskGrid grid = TRY(grid_of(kernel, target, m));
   if (grid.tasks == 0) return invalid("the kernel has no tasks at m=" + std::to_string(m));
   const std::vector<BufferArg> arguments = arguments_of(kernel.kernel, memory);
-  return FirstTask{TRY(target.profile(kernel.code, kernel.kernel, arguments.data(), m, grid.task(0).data())),
-                   grid.tasks};
+  FirstTask first{TRY(target.profile(kernel.code, kernel.kernel, arguments.data(), m, grid.task(0).data())),
+                  grid.tasks};
+  std::erase_if(first.profile.in_flight, [&](const LoadsInFlight& loads) {
+    return std::ranges::any_of(kernel.kernel.buffers, [&](const ir::Buffer& buffer) {
+      return buffer.name == loads.buffer && buffer.space == ir::Space::workspace;
+    });
+  });
+  return first;
+}
+
+Result<std::vector<KernelTraffic>> count_traffic(const std::vector<CompiledKernel>& kernels, const Target& target,
+                                                 ProgramMemory& memory, int64_t m) {
+  std::vector<KernelTraffic> all;
+  for (const CompiledKernel& kernel : kernels) {
+    const TaskGrid grid = TRY(grid_of(kernel, target, m));
+    std::vector<std::vector<int64_t>> tasks;
+    for (int64_t id = 0; id < grid.tasks; ++id) {
+      const auto values = grid.task(id);
+      tasks.emplace_back(values.begin(), values.end());
+    }
+    const std::vector<BufferArg> arguments = arguments_of(kernel.kernel, memory);
+    all.push_back(
+        {kernel.kernel.name, grid.tasks, TRY(target.traffic(kernel.code, kernel.kernel, arguments.data(), m, tasks))});
+  }
+  return all;
 }
 
 }  // namespace tilejit::inspect

@@ -4,6 +4,7 @@
 #include <tilejit/result.h>
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "ir/ir.h"
@@ -23,8 +24,19 @@ struct FirstTask {
   TaskProfile profile;
   int64_t tasks = 0;  // of the kernel
 };
-/// Workspace that earlier kernels would have written holds what make_memory left there.
+/// Workspace that earlier kernels would have written holds what make_memory left there; its loads, which a cache answers, are not
+/// among those in flight.
 Result<FirstTask> profile_first_task(const CompiledKernel& kernel, const Target& target, ProgramMemory& memory,
                                      int64_t m);
+
+/// What all tasks of a kernel move, as the target's emulator counts it.
+struct KernelTraffic {
+  std::string kernel;
+  int64_t tasks = 0;
+  std::vector<BufferTraffic> buffers;
+};
+/// Runs all kernels in order.
+Result<std::vector<KernelTraffic>> count_traffic(const std::vector<CompiledKernel>& kernels, const Target& target,
+                                                 ProgramMemory& memory, int64_t m);
 
 }  // namespace tilejit::inspect

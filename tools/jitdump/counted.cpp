@@ -5,6 +5,7 @@
 #include <span>
 #include <utility>
 
+#include "tools/jitdump/in_flight.h"
 #include "tools/report/table.h"
 
 namespace tilejit::jitdump {
@@ -80,9 +81,10 @@ std::vector<Counted> count_first_tasks(const Source& source, const std::vector<C
   return all;
 }
 
-std::string counted_text(const Counted& counted, int64_t m) {
+std::string counted_text(const Counted& counted, int64_t m, const TargetFacts& target) {
   if (!counted.first_task) return fmt::format("not counted: {}\n", counted.reason);
   const TaskProfile& task = counted.first_task->profile;
+  const std::string in_flight = in_flight_text(*counted.first_task, target);
   std::string text = fmt::format("counted on the emulator for m={}: the first of {} tasks, {} wave{}\n", m,
                                  counted.first_task->tasks, task.waves, task.waves == 1 ? "" : "s");
   report::Table table;
@@ -95,23 +97,24 @@ std::string counted_text(const Counted& counted, int64_t m) {
     if (loop != nullptr) row.push_back(number(loop->counts[i].value));
     table.add_row(std::move(row));
   }
-  if (loop == nullptr) return text + "steady loop: none, nothing is repeated\n" + table.text();
+  if (loop == nullptr) return text + "steady loop: none, nothing is repeated\n" + table.text() + in_flight;
   // How it is found: emulator/cycle_trace.h.
   text += fmt::format(
       "steady loop: {:x}..{:x}, {} iterations of all waves, {:.1f}% of the task's instructions (the loop that executes "
       "most, "
       "or the one inside it that executes at least half of that)\n",
       loop->first_address, loop->last_address, loop->iterations, 100 * loop->share);
-  return text + table.text() + estimate_text(loop->estimate);
+  return text + table.text() + estimate_text(loop->estimate) + in_flight;
 }
 
-nlohmann::ordered_json counted_json(const Counted& counted, int64_t m) {
+nlohmann::ordered_json counted_json(const Counted& counted, int64_t m, const TargetFacts& target) {
   if (!counted.first_task) return {{"reason", counted.reason}};
   const TaskProfile& task = counted.first_task->profile;
   return {{"m", m},
           {"tasks", counted.first_task->tasks},
           {"waves", task.waves},
           {"counts", object(task.counts)},
+          {"in_flight", in_flight_json(*counted.first_task, target)},
           {"steady_loop", task.steady_loop ? loop_json(*task.steady_loop) : Json()}};
 }
 

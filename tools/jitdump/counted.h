@@ -21,8 +21,8 @@ struct Counted {
 /// One for each kernel, from seeded operands.
 std::vector<Counted> count_first_tasks(const Source& source, const std::vector<CompiledKernel>& kernels, uint64_t seed);
 
-std::string counted_text(const Counted& counted, int64_t m);
+std::string counted_text(const Counted& counted, int64_t m, const TargetFacts& target);
 /// Null with a `reason`, or the counts of the task and of its steady loop.
-nlohmann::ordered_json counted_json(const Counted& counted, int64_t m);
+nlohmann::ordered_json counted_json(const Counted& counted, int64_t m, const TargetFacts& target);
 
 }  // namespace tilejit::jitdump

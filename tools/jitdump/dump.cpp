@@ -67,7 +67,7 @@ Result<Dump> dump(Source source, Counting counting, uint64_t seed) {
     const CompiledKernel& one = dump.kernels[i];
     dump.sections.push_back({"resources", one.kernel.name,
                              resources_text(one.code) + prediction_text(one, source.m) +
-                                 (counts ? counted_text(dump.counted[i], source.m) : "")});
+                                 (counts ? counted_text(dump.counted[i], source.m, source.target->facts()) : "")});
   }
   dump.sections.push_back({"resources", "", fmt::format("compile time: {:.0f} us\n", dump.compile_us)});
   dump.source = std::move(source);

@@ -19,6 +19,7 @@
 #include "tools/jitdump/list.h"
 #include "tools/jitdump/listing.h"
 #include "tools/jitdump/prediction.h"
+#include "tools/jitdump/traffic.h"
 #include "tools/report/device.h"
 #include "tools/report/exit_status.h"
 
@@ -33,6 +34,7 @@ struct Options {
   std::string device = "auto";
   bool run = false;
   bool bisect = false;
+  bool traffic = false;
   bool json = false;
   bool list = false;
 };
@@ -61,6 +63,8 @@ void declare(CLI::App& app, Options& options) {
       "CPU can)");
   app.add_flag("--run", options.run, "Run the code here and compare with the interpreter");
   app.add_flag("--bisect", options.bisect, "Name the first stage whose result differs");
+  app.add_flag("--traffic", options.traffic,
+               "Run all tasks on a GPU's emulator and count the bytes that they move, by buffer");
   app.add_flag("--json", options.json, "One array of objects instead of text");
   app.add_flag("--list", options.list, "Print targets, stages, ops and formats");
 }
@@ -79,7 +83,8 @@ Result<void> check_options(const Options& options) {
 }
 
 bool is_wanted(const Options& options, const std::string& stage) {
-  if (options.stages.empty()) return !options.run && !options.bisect && (stage == "asm" || stage == "resources");
+  if (options.stages.empty())
+    return !options.run && !options.bisect && !options.traffic && (stage == "asm" || stage == "resources");
   return std::any_of(options.stages.begin(), options.stages.end(),
                      [&](const std::string& s) { return s == "all" || s == stage; });
 }
@@ -109,7 +114,9 @@ nlohmann::ordered_json sections_json(const Options& options, const Dump& dump) {
     if (const auto i = kernel_of(dump, section)) {
       row["resources"] = resources_json(dump.kernels[*i].code);
       row["predictions"] = prediction_json(dump.kernels[*i], dump.source.m);
-      row["counted"] = dump.counted.empty() ? nlohmann::ordered_json() : counted_json(dump.counted[*i], dump.source.m);
+      row["counted"] = dump.counted.empty()
+                           ? nlohmann::ordered_json()
+                           : counted_json(dump.counted[*i], dump.source.m, dump.source.target->facts());
     }
     rows.push_back(std::move(row));
   }
@@ -166,6 +173,13 @@ Result<int> dump_and_check(const Options& options) {
       rows.push_back({{"stage", name}, {"ok", check.ok}, {"text", check.text}});
     else
       fmt::print("{}\n", check.text);
+  }
+  if (options.traffic) {
+    const auto traffic = TRY(count_traffic(dumped.source, dumped.kernels, options.request.seed));
+    if (options.json)
+      rows.push_back({{"stage", "traffic"}, {"kernels", traffic_json(traffic)}});
+    else
+      fmt::print("{}", traffic_text(traffic));
   }
   if (options.json) fmt::print("{}\n", rows.dump(1));
   return all_ok ? report::exit_ok : report::exit_failed;

@@ -194,7 +194,9 @@ Residency residency_of(const GpuRow& row, const KernelNeeds& needs) {
   if (needs.lds_bytes > 0) groups = std::min(groups, pooled * row.lds_bytes / needs.lds_bytes);
   groups = std::max<int64_t>(groups, 1);
   const int64_t on_simd = (groups * needs.waves + simds - 1) / simds;
-  return {.waves = static_cast<int>(on_simd), .waves_per_group = std::max(1, needs.waves / simds)};
+  return {.waves = static_cast<int>(on_simd),
+          .waves_per_group = std::max(1, needs.waves / simds),
+          .waves_per_unit = static_cast<double>(groups * needs.waves) / pooled};
 }
 
 }  // namespace tilejit::amdgpu::emulator

@@ -62,8 +62,9 @@ Step scalar_step(const CycleModel& model);
 Step nop_step(const CycleModel& model, int n);
 
 struct Residency {
-  int waves = 1;            // on the SIMD
-  int waves_per_group = 1;  // of them, that meet at barriers
+  int waves = 1;              // on the SIMD
+  int waves_per_group = 1;    // of them, that meet at barriers
+  double waves_per_unit = 1;  // on a compute unit
 };
 
 struct CycleEstimate {

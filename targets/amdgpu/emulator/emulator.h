@@ -32,6 +32,7 @@ struct MemoryRange {
 struct Instr;
 struct Program;
 struct Wave;
+class Traffic;
 /// Called after each instruction of each wave; its place is wave.pc.
 using Observer = std::function<void(const Wave& wave, const Instr& instr)>;
 /// What is kept of a run: sums over everything, or also what each instruction did and which way the first wave went.
@@ -48,6 +49,7 @@ struct Launch {
   uint64_t most_instructions = 1ULL << 32;  // that all waves may execute
   const Observer* observer = nullptr;
   Detail detail = Detail::sums;
+  Traffic* traffic = nullptr;  // adds up what all launches that name it move (traffic.h)
 };
 
 enum class ReportKind : uint8_t {
@@ -87,9 +89,16 @@ struct Counts {
   Counts& operator-=(const Counts& o);
 };
 
+/// Memory that an instruction of a wave touched when it was executed last.
+struct Touched {
+  int32_t range = -1;  // of Launch::memory; -1: none of them
+  int64_t bytes = 0;   // those that several lanes touch count once
+};
+
 /// Kept by Detail::trace; instructions are indices of Program::instrs.
 struct Trace {
   std::vector<Counts> of_instruction;  // summed over the waves; total() is how often it was executed
+  std::vector<Touched> touched;        // by instruction
   std::vector<int32_t> path;           // what wave 0 executed, in order
 };
 

@@ -8,6 +8,8 @@
 #include <random>
 #include <utility>
 
+#include "targets/amdgpu/emulator/traffic.h"
+
 namespace tilejit::amdgpu::emulator {
 namespace {
 
@@ -73,6 +75,7 @@ void run_traced(Machine& m, Wave& w, const Instr& i) {
   ++count_of(m.counts, i.kind);
   i.run(w, i);
   own += m.counts;
+  if (i.memory != nullptr) m.trace.touched[static_cast<size_t>(w.pc)] = m.touched();
 }
 
 /// Until the wave waits or ends, or others have their turn; how many instructions that were.
@@ -108,6 +111,27 @@ void Machine::report(const Wave& wave, ReportKind kind, std::string message) {
   reports.push_back({kind, address, program->texts[at], std::move(message), wave.epoch.wave});
 }
 
+void Machine::note(const Span& span, uint64_t address, uint64_t bytes, Access access) {
+  if (launch->detail == Detail::trace) places.emplace_back(address, bytes);
+  if (launch->traffic == nullptr) return;
+  const auto direction = access == Access::read ? Traffic::Direction::read : Traffic::Direction::write;
+  launch->traffic->note(*span.name, address - span.first, bytes, direction);
+}
+
+Touched Machine::touched() {
+  if (places.empty()) return {};
+  Touched all{static_cast<int32_t>(last_) - static_cast<int32_t>(spans.size() - launch->memory.size()), 0};
+  std::ranges::sort(places);
+  uint64_t end = 0;
+  for (const auto& [address, bytes] : places) {
+    const uint64_t from = std::max(end, address);
+    if (address + bytes > from) all.bytes += static_cast<int64_t>(address + bytes - from);
+    end = std::max(end, address + bytes);
+  }
+  places.clear();
+  return all;
+}
+
 uint8_t* Machine::memory(Wave& wave, uint64_t address, uint64_t bytes, Access access) {
   const Span* read_only = nullptr;  // which holds the address; another may hold it too
   for (size_t n = 0; n <= spans.size() && !spans.empty(); ++n) {
@@ -120,6 +144,7 @@ uint8_t* Machine::memory(Wave& wave, uint64_t address, uint64_t bytes, Access ac
       continue;
     }
     last_ = at;
+    note(span, address, bytes, access);
     return reinterpret_cast<uint8_t*>(address);
   }
   if (read_only != nullptr) {
@@ -139,7 +164,10 @@ Result<void> run(Machine& m) {
   std::vector<size_t> order(m.waves.size());
   std::iota(order.begin(), order.end(), size_t{0});
   uint64_t executed = 0;
-  if (m.launch->detail == Detail::trace) m.trace.of_instruction.resize(m.program->instrs.size());
+  if (m.launch->detail == Detail::trace) {
+    m.trace.of_instruction.resize(m.program->instrs.size());
+    m.trace.touched.resize(m.program->instrs.size());
+  }
   for (;;) {
     start_turn_order(order, random, m.launch->seed);
     uint64_t now = 0;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "targets/amdgpu/emulator/emulator.h"
@@ -33,12 +34,17 @@ struct Machine {
   Counts counts;
   Trace trace;  // filled when the launch asks for it
   std::vector<Report> reports;
+  std::vector<std::pair<uint64_t, uint64_t>> places;  // address and bytes: what an instruction touches, in a trace
 
   void report(const Wave& wave, ReportKind kind, std::string message);
   /// Null, with a report, outside of the ranges.
   uint8_t* memory(Wave& wave, uint64_t address, uint64_t bytes, Access access);
 
+  /// What of Launch::memory the instruction that is running has touched.
+  Touched touched();
+
  private:
+  void note(const Span& span, uint64_t address, uint64_t bytes, Access access);
   size_t last_ = 0;  // the range that answered last is tried first
 };
 
