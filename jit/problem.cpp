@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <limits>
 #include <optional>
 #include <utility>
 
@@ -72,8 +71,6 @@ Result<int64_t> integer(std::string_view key, std::string_view text, int64_t lo,
   return value;
 }
 
-constexpr int64_t max_size = int64_t{1} << 30;
-
 Result<void> set_epilogue(Problem& p, std::string_view text) {
   p.epilogue.clear();
   if (text == "none") return {};
@@ -127,16 +124,16 @@ struct Key {
 constexpr std::array keys = {
     Key{"m",
         [](Problem& p, std::string_view v) -> Result<void> {
-          p.m = v == "*" ? Problem::any_m : TRY(integer("m", v, 1, max_size));
+          p.m = v == "*" ? Problem::any_m : TRY(integer("m", v, 1, Problem::max_size));
           return {};
         }},
     Key{"n",
         [](Problem& p, std::string_view v) -> Result<void> {
-          return p.n = TRY(integer("n", v, 1, max_size)), Result<void>();
+          return p.n = TRY(integer("n", v, 1, Problem::max_size)), Result<void>();
         }},
     Key{"k",
         [](Problem& p, std::string_view v) -> Result<void> {
-          return p.k = TRY(integer("k", v, 1, max_size)), Result<void>();
+          return p.k = TRY(integer("k", v, 1, Problem::max_size)), Result<void>();
         }},
     Key{"a",
         [](Problem& p, std::string_view v) -> Result<void> {
@@ -148,7 +145,7 @@ constexpr std::array keys = {
         }},
     Key{"g",
         [](Problem& p, std::string_view v) -> Result<void> {
-          p.group = v == "-1" ? -1 : TRY(integer("g", v, 1, max_size));
+          p.group = v == "-1" ? -1 : TRY(integer("g", v, 1, Problem::max_size));
           return {};
         }},
     Key{"zp",
@@ -184,93 +181,6 @@ constexpr std::array keys = {
         }},
 };
 
-int default_zero(Scheme scheme) {
-  switch (scheme) {
-    case Scheme::w4a16:
-    case Scheme::w4a8: return 8;
-    case Scheme::w8a16:
-    case Scheme::w8a8: return 128;
-    case Scheme::w16a16: return 0;
-  }
-  return 0;
-}
-
-/// What `ks` may cut: the groups, or units of 128 k when one group covers all of k.
-int64_t segment_units(const Problem& p) { return p.group == -1 ? (p.k + 127) / 128 : p.groups(); }
-
-constexpr int most_uneven_segments = 16;  // each has code of its own; equal segments share one loop
-
-bool has_uneven_segments(const Problem& p) {
-  return segment_units(p) % p.ks != 0 || p.k % (p.group == -1 ? 128 : p.group) != 0;
-}
-
-constexpr int64_t shortest_segment = 1024;  // of k: eight loads of 4-bit weights for each wave
-
-/// Segments as tasks give few rows enough waves: three for four SIMDs. Only where the sums of segments have registers beside those
-/// of a tile of many rows, which go through the segments in order.
-int default_segments(const Problem& p, const TargetFacts& target) {
-  const MatrixStep* step = find_matrix_step(target, p.has_integer_dot() ? Type::i8 : p.a);
-  if (target.compute_units == 0 || target.sum_registers == 0 || step == nullptr) return 1;
-  if (p.dot != Dot::mma && p.dot != Dot::i8) return 1;
-  const int64_t waves = (p.n + step->cols - 1) / step->cols;
-  const int64_t simds = int64_t{target.compute_units} * target.simds_of_unit;
-  int ks = 1;
-  while (4 * waves * ks < 3 * simds) {
-    Problem more = p;
-    more.ks = 2 * ks;
-    if (more.ks > segment_units(p) || has_uneven_segments(more) || p.k / more.ks < shortest_segment) break;
-    ks = more.ks;
-  }
-  return ks;
-}
-
-/// Products in one exact int32 sum of quantized rows: a group's, or with one group all of k.
-int64_t longest_sum(const Problem& p) {
-  if (!p.quantizes_rows()) return 0;
-  return p.group == -1 ? p.k : std::min(p.group, p.k);
-}
-
-/// |q| <= 127 and |u - z| at most this keep so many products below 2^31.
-int64_t longest_exact_sum(const Problem& p) {
-  const int64_t top = (int64_t{1} << p.weight_bits()) - 1;
-  const int64_t largest = p.zp == ZeroDomain::integer ? top + 1 : std::max<int64_t>(p.zero, top - p.zero);
-  return std::numeric_limits<int32_t>::max() / (127 * largest);
-}
-
-/// Combinations that mean nothing on any target.
-Result<void> check(const Problem& p) {
-  for (const auto& [name, value] : {std::pair{"n", p.n}, std::pair{"k", p.k}})
-    if (value == 0) return invalid(fmt::format("problem: {} is missing; write {}=4096", name, name));
-  if (p.n * p.k > int64_t{1} << 40) return invalid(fmt::format("problem: n*k = {} is over 2^40 weights", p.n * p.k));
-  if (p.dot == Dot::bf16 && p.a != Type::bf16)
-    return invalid(fmt::format("problem: dot=bf16 needs a=bf16, but a={}; use dot=fma", to_string(p.a)));
-  if (p.numerics >= 0 && (p.dot != Dot::mma || ir::mma_rows()[static_cast<size_t>(p.numerics)].input != p.a))
-    return invalid(fmt::format("problem: {} are not the numerics of dot={} with a={}",
-                               ir::mma_rows()[static_cast<size_t>(p.numerics)].name, to_string(p.dot), to_string(p.a)));
-  const bool integer_scheme = p.quantizes_rows();
-  if (integer_scheme && p.dot != Dot::automatic && p.dot != Dot::i8)
-    return invalid(fmt::format("problem: {} has dot=i8 only, not dot={}", to_string(p.scheme), to_string(p.dot)));
-  if (!integer_scheme && p.dot == Dot::i8)
-    return invalid(fmt::format("problem: dot=i8 belongs to w8a8 and w4a8, not {}; use dot=fma", to_string(p.scheme)));
-  if (p.scheme == Scheme::w16a16 &&
-      (p.group != -1 || p.zp != ZeroDomain::none || p.zero != 0 || p.s != Type::f32 || p.perm))
-    return invalid("problem: w16a16 has no scales, groups, zero points or permutation; leave g, zp, z, s and perm out");
-  if (p.scheme == Scheme::w16a16 && p.dot == Dot::i8x2)
-    return invalid("problem: dot=i8x2 belongs to w4a16 and w8a16, not w16a16; use dot=fma");
-  if (p.zp == ZeroDomain::integer && p.zero != default_zero(p.scheme))
-    return invalid(fmt::format("problem: z={} with zp=int: the zero points are stored, leave z out", p.zero));
-  if (p.weight_bits() < 16 && p.zero > 1 << p.weight_bits())
-    return invalid(fmt::format("problem: z={} is over 2^{} for {}", p.zero, p.weight_bits(), to_string(p.scheme)));
-  if (p.ks > segment_units(p))
-    return invalid(fmt::format("problem: ks={} is more than the {} {} of k={} g={}", p.ks, segment_units(p),
-                               p.group == -1 ? "units of 128" : "groups", p.k, p.group));
-  if (p.has(Epilogue::swiglu) && p.n % 2 != 0)
-    return invalid(fmt::format("problem: swiglu needs an even n, not n={}", p.n));
-  if (p.has(Epilogue::bias) && p.columns_at(Epilogue::bias) != p.n)
-    return invalid("problem: bias[n] stands before swiglu, which leaves n/2 columns; write bias+swiglu");
-  return {};
-}
-
 Result<void> set_word(Problem& p, std::string_view word, std::vector<std::string_view>& seen) {
   const size_t equals = word.find('=');
   if (equals == std::string_view::npos)
@@ -297,58 +207,51 @@ std::string epilogue_text(const Problem& p) {
   return text;
 }
 
-std::string_view name_of_numerics(int row) { return ir::mma_rows()[static_cast<size_t>(row)].name; }
+}  // namespace
 
-/// An unmet condition, and the problem changed so that it is met.
-struct Refusal {
-  std::string why;
-  Problem nearest;
-};
-
-/// The first condition that the target does not meet, or none.
-std::optional<Refusal> find_refusal(const Problem& p, const TargetFacts& target) {
-  const auto refuse = [&](std::string why, auto change) {
-    Refusal refusal{std::move(why), p};
-    change(refusal.nearest);
-    return refusal;
-  };
-  const MatrixStep* step = p.dot == Dot::mma ? find_matrix_step(target, p.a) : nullptr;
-  const auto without_mma = [](Problem& q) { q.dot = Dot::automatic, q.numerics = -1; };
-  if (p.dot == Dot::mma && step == nullptr)
-    return refuse(fmt::format("dot=mma needs a matrix step of {}", to_string(p.a)), without_mma);
-  if (p.dot == Dot::mma && p.numerics >= 0 && p.numerics != step->numerics)
-    return refuse(fmt::format("its matrix steps round as {}, not as {}", name_of_numerics(step->numerics),
-                              name_of_numerics(p.numerics)),
-                  [&](Problem& q) { q.numerics = step->numerics; });
-  if (p.scheme == Scheme::w8a8 && (p.group != -1 || p.zp != ZeroDomain::none))
-    return refuse("w8a8 has one symmetric scale per channel",
-                  [](Problem& q) { q.group = -1, q.zp = ZeroDomain::none, q.zero = default_zero(q.scheme), q.ks = 0; });
-  if (const int64_t most = longest_exact_sum(p); longest_sum(p) > most)
-    return refuse(fmt::format("a sum of {} products can pass 2^31", longest_sum(p)), [&](Problem& q) {
-      if (q.group == -1)
-        q.k = most, q.ks = 0;
-      else
-        q.group = most, q.ks = 0;
-    });
-  if (p.dot == Dot::bf16 && !target.has_dot_bf16)
-    return refuse("dot=bf16 needs the vdpbf16ps instruction (AVX512_BF16)", [](Problem& q) { q.dot = Dot::fma; });
-  // Every group is padded to whole 32-bit words of weights or matrix steps, so that groups of few weights need more columns than k.
-  if (p.dot == Dot::i8) step = find_matrix_step(target, Type::i8);
-  const int64_t word = step != nullptr ? step->k : p.packed_k();
-  const int64_t group = std::min(p.group == -1 ? p.k : p.group, p.k);
-  const int64_t columns = p.groups() * ((group + word - 1) / word * word);
-  if (columns > max_size / 2)
-    return refuse(
-        fmt::format("k={} in groups of {} takes {} columns of activations, over {}", p.k, group, columns, max_size / 2),
-        [](Problem& q) { q.group = -1, q.k = std::min(q.k, max_size / 2), q.ks = 0; });
-  if (p.ks > most_uneven_segments && has_uneven_segments(p))
-    return refuse(fmt::format("ks={} cuts k={} into unequal segments, of which kernels have at most {}", p.ks, p.k,
-                              most_uneven_segments),
-                  [](Problem& q) { q.ks = most_uneven_segments; });
-  return std::nullopt;
+int default_zero(Scheme scheme) {
+  switch (scheme) {
+    case Scheme::w4a16:
+    case Scheme::w4a8: return 8;
+    case Scheme::w8a16:
+    case Scheme::w8a8: return 128;
+    case Scheme::w16a16: return 0;
+  }
+  return 0;
 }
 
-}  // namespace
+Result<void> check(const Problem& p) {
+  for (const auto& [name, value] : {std::pair{"n", p.n}, std::pair{"k", p.k}})
+    if (value == 0) return invalid(fmt::format("problem: {} is missing; write {}=4096", name, name));
+  if (p.n * p.k > int64_t{1} << 40) return invalid(fmt::format("problem: n*k = {} is over 2^40 weights", p.n * p.k));
+  if (p.dot == Dot::bf16 && p.a != Type::bf16)
+    return invalid(fmt::format("problem: dot=bf16 needs a=bf16, but a={}; use dot=fma", to_string(p.a)));
+  if (p.numerics >= 0 && (p.dot != Dot::mma || ir::mma_rows()[static_cast<size_t>(p.numerics)].input != p.a))
+    return invalid(fmt::format("problem: {} are not the numerics of dot={} with a={}",
+                               ir::mma_rows()[static_cast<size_t>(p.numerics)].name, to_string(p.dot), to_string(p.a)));
+  const bool integer_scheme = p.quantizes_rows();
+  if (integer_scheme && p.dot != Dot::automatic && p.dot != Dot::i8)
+    return invalid(fmt::format("problem: {} has dot=i8 only, not dot={}", to_string(p.scheme), to_string(p.dot)));
+  if (!integer_scheme && p.dot == Dot::i8)
+    return invalid(fmt::format("problem: dot=i8 belongs to w8a8 and w4a8, not {}; use dot=fma", to_string(p.scheme)));
+  if (p.scheme == Scheme::w16a16 &&
+      (p.group != -1 || p.zp != ZeroDomain::none || p.zero != 0 || p.s != Type::f32 || p.perm))
+    return invalid("problem: w16a16 has no scales, groups, zero points or permutation; leave g, zp, z, s and perm out");
+  if (p.scheme == Scheme::w16a16 && p.dot == Dot::i8x2)
+    return invalid("problem: dot=i8x2 belongs to w4a16 and w8a16, not w16a16; use dot=fma");
+  if (p.zp == ZeroDomain::integer && p.zero != default_zero(p.scheme))
+    return invalid(fmt::format("problem: z={} with zp=int: the zero points are stored, leave z out", p.zero));
+  if (p.weight_bits() < 16 && p.zero > 1 << p.weight_bits())
+    return invalid(fmt::format("problem: z={} is over 2^{} for {}", p.zero, p.weight_bits(), to_string(p.scheme)));
+  if (p.ks > p.segment_units())
+    return invalid(fmt::format("problem: ks={} is more than the {} {} of k={} g={}", p.ks, p.segment_units(),
+                               p.group == -1 ? "units of 128" : "groups", p.k, p.group));
+  if (p.has(Epilogue::swiglu) && p.n % 2 != 0)
+    return invalid(fmt::format("problem: swiglu needs an even n, not n={}", p.n));
+  if (p.has(Epilogue::bias) && p.columns_at(Epilogue::bias) != p.n)
+    return invalid("problem: bias[n] stands before swiglu, which leaves n/2 columns; write bias+swiglu");
+  return {};
+}
 
 int Problem::weight_bits() const {
   switch (scheme) {
@@ -432,33 +335,6 @@ std::string print_problem(const Problem& p) {
   if (!p.epilogue.empty()) t += " epilogue=" + epilogue_text(p);
   if (p.bits != Bits::exact) t += fmt::format(" bits={}", name_of<Bits>(bits_names, p.bits));
   return t;
-}
-
-Result<Problem> resolve(const Problem& problem, const TargetFacts& target) {
-  TRY(check(problem));
-  Problem p = problem;
-  if (p.dot == Dot::automatic) {
-    const bool i8x2 = p.has_scales() && p.out == Type::bf16 && target.prefers_dot_i8x2;
-    const bool bf16 = p.a == Type::bf16 && target.prefers_dot_bf16;
-    const bool mma = target.prefers_dot_mma && find_matrix_step(target, p.a) != nullptr;
-    p.dot = p.quantizes_rows() ? Dot::i8 : mma ? Dot::mma : i8x2 ? Dot::i8x2 : bf16 ? Dot::bf16 : Dot::fma;
-  }
-  if (p.ks == 0) p.ks = default_segments(p, target);
-  const MatrixStep* step = p.dot == Dot::mma ? find_matrix_step(target, p.a) : nullptr;
-  if (step != nullptr && p.numerics < 0) p.numerics = step->numerics;
-  TRY(can_implement(p, target));
-  return p;
-}
-
-Result<void> can_implement(const Problem& p, const TargetFacts& target) {
-  TRY(check(p));
-  const std::optional<Refusal> refusal = find_refusal(p, target);
-  if (!refusal) return {};
-  // What meets one condition may leave another unmet.
-  Problem nearest = refusal->nearest;
-  while (const std::optional<Refusal> next = find_refusal(nearest, target)) nearest = next->nearest;
-  return unsupported(fmt::format("{} cannot run this problem: {}; this would run: '{}'", target.name, refusal->why,
-                                 print_problem(nearest)));
 }
 
 }  // namespace tilejit

@@ -27,6 +27,7 @@ enum class Bits : uint8_t { exact, relaxed };
 
 struct Problem {
   static constexpr int64_t any_m = -1;
+  static constexpr int64_t max_size = int64_t{1} << 30;  // of m, n and k
 
   Scheme scheme = Scheme::w4a16;
   int64_t m = any_m;
@@ -73,8 +74,15 @@ struct Problem {
   int64_t columns_at(Epilogue e) const;
   /// Scales along k: 1 for group -1, else ceil(k / group).
   int64_t groups() const { return group == -1 ? 1 : (k + group - 1) / group; }
+  /// What `ks` may cut: the groups, or units of 128 k when one group covers all of k.
+  int64_t segment_units() const { return group == -1 ? (k + 127) / 128 : groups(); }
   bool has(Epilogue e) const;
 };
+
+/// The constant zero point of a scheme that names none.
+int default_zero(Scheme scheme);
+/// `invalid`: a combination that means nothing on any target.
+Result<void> check(const Problem& problem);
 
 /// `invalid` for an unknown key, a bad value or a meaningless combination; the message names the word and what would work.
 Result<Problem> parse_problem(std::string_view line);
