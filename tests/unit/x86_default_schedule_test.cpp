@@ -41,6 +41,22 @@ TEST(DefaultSchedule, SumsStayInRegistersInTheDotLoop) {
   EXPECT_GT(dot_loops, 100);
 }
 
+TEST(DefaultSchedule, LegalForEveryRangeOfRows) {
+  for (const char* row : {"avx512", "avx512_vnni", "zen4", "zen5", "spr"})
+    for (const char* scheme : {"w4a16", "w8a16", "w4a8", "w8a8", "w16a16"})
+      for (const char* details : {"", " epilogue=swiglu", " g=128 zp=int", " g=128 zp=int epilogue=swiglu"}) {
+        const TargetFacts& facts = (**find_target(row)).facts();
+        const Result<Problem> asked = parse_problem(std::string(scheme) + " n=4096 k=4096" + details);
+        const Result<Problem> problem = asked.ok() ? resolve(*asked, facts) : asked.error();
+        if (!problem.ok()) continue;  // a scheme without groups
+        const Layout layout = default_layout(*problem, facts);
+        for (const Loops& loops : default_loops(*problem, layout, facts)) {
+          const Result<void> verdict = legal(*problem, {layout, loops}, facts);
+          EXPECT_TRUE(verdict.ok()) << row << " " << print_problem(*problem) << ": " << verdict.error().message;
+        }
+      }
+}
+
 TEST(DefaultSchedule, EqualSegmentsShareTheirCode) {
   const Target& target = **find_target("zen4");
   const auto bytes = [&](const std::string& ks) {
