@@ -182,8 +182,8 @@ Loops matrix_loops(const Layout& layout, int mr, int nr, int wm, int wn) {
 }
 
 /// Loops for many rows that bring operands of steps ahead, of which two tasks fit the shared memory: with two buffers, or one
-/// where that leaves an eighth or more of the rows. None where stages hold more than two chunks (one of integers), whose first operands
-/// nothing hides, nor where three tasks fit that have few registers: they hide what each waits for.
+/// where that leaves an eighth or more of the rows. None where stages hold more than two chunks (one of integers), whose
+/// first operands nothing hides, nor where three tasks fit that have few registers: they hide what each waits for.
 std::optional<Loops> paired_loops(const Problem& problem, const Layout& layout, const TargetFacts& target,
                                   int column_tiles) {
   struct Shape {

@@ -133,7 +133,8 @@ void select_barrier(Selection& s, int64_t waves);
 /// Of a kernel with matrix steps: loads from memory that stand before this place are for later steps; the scheduler must not move
 /// them to where they are used.
 void keep_loads_early(Selection& s);
-/// Behind a matrix step: RDNA has no registers for the operands of several, and other waves to run meanwhile.
+/// Behind a matrix step: RDNA has no registers for the operands of several, and other waves to run meanwhile. On CDNA where the
+/// operands of the next step have been brought: no others, and loads from memory stay where they are.
 void keep_steps_apart(Selection& s);
 /// The values whose sums may miss something: dot_i8 on a row without unsigned sides accumulates in them.
 void prepare_sums(Selection& s);
