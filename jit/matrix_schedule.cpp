@@ -14,7 +14,7 @@ namespace {
 
 constexpr int load_bits = 128;              // of packed weights that a lane loads at once
 constexpr int forms_of_zero = 32;           // registers of those in which unpacking subtracts a stored zero point
-constexpr int forms_of_whole_columns = 48;  // likewise, where each lane unpacks all of a column's k
+constexpr int forms_of_whole_columns = 48;  // likewise, where each lane unpacks all of a column's k to floats
 constexpr int wide_wave = 64;   // lanes that hold two columns of tiles of the sums beside eight rows of them
 constexpr int segment_k = 128;  // k segments of one group end at multiples of it
 
@@ -49,17 +49,21 @@ int registers_of_lane(const Problem& problem, const Schedule& s, const MatrixSte
   const int weights = registers_for(int64_t{columns} * depth, problem.weight_type(), holders) * stages;
   const int operands = (1 + l.ahead) * registers_for(int64_t{l.mr} * step.k, step.type, step.rows * step.lanes);
   const int rows = registers_for(int64_t{l.mr} * depth, step.type, l.wn * wave_lanes);
+  // Lanes that unpack whole columns do so for two steps, which tells where several streams have few rows; forms of stored zero
+  // points are more.
+  const bool has_unpacked = step.lanes == 1 && s.layout.streams > 1 && problem.zp != ZeroDomain::integer;
+  const int unpacked = has_unpacked ? 2 * registers_for(int64_t{columns} * step.k, step.type, holders) : 0;
   const auto chunks = static_cast<int>(std::max<int64_t>(1, depth / chunk_k(problem, s.layout)));
   const int of_columns =
       (l.ahead != 0 ? 1 : stages) * registers_for(int64_t{columns} * step.rows, problem.s, wave_lanes) +
       (problem.zp == ZeroDomain::integer ? stages * columns / step.cols : 0);
-  const int zeros = problem.zp == ZeroDomain::integer
-                        ? (step.lanes > 1 ? forms_of_zero : forms_of_whole_columns) * columns / step.cols
-                        : 0;
+  const int forms = step.lanes == 1 && step.type != Type::i8 ? forms_of_whole_columns : forms_of_zero;
+  const int zeros = problem.zp == ZeroDomain::integer ? forms * columns / step.cols : 0;
   const int offsets = l.ahead != 0 && problem.zp == ZeroDomain::floating
                           ? registers_for(int64_t{columns} * step.rows, problem.s, wave_lanes) + l.mr / step.rows
                           : 0;
-  return sums + weights + operands + rows + zeros + offsets + (scales_chunks(problem) ? chunks * of_columns : 0);
+  return sums + weights + operands + unpacked + rows + zeros + offsets +
+         (scales_chunks(problem) ? chunks * of_columns : 0);
 }
 
 class Reasons {
@@ -208,8 +212,8 @@ Loops matrix_loops(const Layout& layout, int mr, int nr, int wm, int wn) {
 }
 
 /// Loops for many rows that bring operands of steps ahead, of which two tasks fit the shared memory: with two buffers, or one
-/// where that leaves an eighth or more of the rows. None where stages hold more than two chunks (one of integers), whose first operands
-/// nothing hides, nor where three tasks fit that have few registers: they hide what each waits for.
+/// where that leaves an eighth or more of the rows. None where stages hold more than two chunks (one of integers), whose
+/// first operands nothing hides, nor where three tasks fit that have few registers: they hide what each waits for.
 std::optional<Loops> paired_loops(const Problem& problem, const Layout& layout, const TargetFacts& target,
                                   int column_tiles) {
   struct Shape {

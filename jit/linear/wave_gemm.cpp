@@ -1,9 +1,9 @@
 // The `gemm` kernel of matrix steps. A task is a grid of wm x wn waves, each with a register tile of mr rows by nr channels of
 // every stream. Activations come through shared memory, a stage of some columns for all rows of the task; every wave brings its
-// share of the rows. What a stage takes from memory is loaded to registers while the one before it is used: rows, packed weights
-// as they lie, zero points, scales (with ahead=1 these when it begins). With two buffers of rows one barrier a stage suffices: behind it all waves are done with
-// the buffer that is filled next, and have filled the one that is used next. One buffer takes half of the shared memory, and
-// a second barrier before it is filled.
+// share of the rows. What a stage takes from memory is loaded to registers while the one before it is used: rows, packed
+// weights as they lie, zero points, scales (with ahead=1 these when it begins). With two buffers of rows one barrier a stage
+// suffices: behind it all waves are done with the buffer that is filled next, and have filled the one that is used next. One
+// buffer takes half of the shared memory, and a second barrier before it is filled.
 #include <algorithm>
 #include <array>
 #include <vector>

@@ -135,7 +135,8 @@ void select_barrier(Selection& s, int64_t waves);
 void keep_loads_early(Selection& s);
 /// Nothing passes: what stands before and behind is scheduled apart. The time of scheduling grows faster than what it schedules.
 void part_regions(Selection& s);
-/// Behind a matrix step: RDNA has no registers for the operands of several, and other waves to run meanwhile.
+/// Behind a matrix step: RDNA has no registers for the operands of several, and other waves to run meanwhile. On CDNA where the
+/// operands of the next step have been brought: no others, and loads from memory stay where they are.
 void keep_steps_apart(Selection& s);
 /// The values whose sums may miss something: dot_i8 on a row without unsigned sides accumulates in them.
 void prepare_sums(Selection& s);
