@@ -1,8 +1,9 @@
 // What instructions cost. Sources: VALU widths and rates, AMD's CDNA and RDNA ISA documents and white papers (CDNA: 64
 // lanes on 16 ALUs, transcendental at a quarter of the rate, on CDNA 4 at half; RDNA: 32 lanes on 32 ALUs); wait states
 // of CDNA count turns of four clocks, one for each instruction of a wave; latencies of VALU, transcendental and SALU
-// instructions on RDNA, LLVM 22's scheduling models; the oldest wave goes first (cycles.h), AMD's ISA documents (s_setprio: a
-// wave's age follows its priority) and LLVM's pass that raises the priority of loads against older waves; LDS: four bytes a bank and clock for the SIMDs that share it;
+// instructions on RDNA, LLVM 22's scheduling models; the oldest wave goes first (cycles.h), AMD's ISA documents
+// (s_setprio: a wave's age follows its priority) and LLVM's pass that raises the priority of loads against older waves;
+// LDS: four bytes a bank and clock for the SIMDs that share it;
 // vector memory: 64 bytes a clock for the SIMDs of a compute unit. Assumed: the latencies of LDS (64 clocks), of vector
 // memory that hits the L2 (600 clocks on CDNA, 400 on RDNA) and of scalar memory (200).
 #include <algorithm>

@@ -1,6 +1,6 @@
 // How long a steady loop takes, by counting issue slots: the waves that are resident on one SIMD run the loop's trace
-// over and over, each in order, the oldest first. In a clock each port accepts at most one instruction and each wave gives at most one; a
-// port is then busy for the instruction's clocks. On RDNA, WMMA and VALU share a port; on CDNA a wave issues every
+// over and over, each in order, the oldest first. In a clock each port accepts at most one instruction and each wave
+// gives at most one; a port is then busy for the instruction's clocks. On RDNA, WMMA and VALU share a port; on CDNA a wave issues every
 // fourth clock at most. An estimate: caches, banks and other SIMDs appear only through the clocks and latencies that
 // the trace states.
 #pragma once
