@@ -62,7 +62,8 @@ Result<Line> ours(const TritonName& name, const Options& options) {
   const Target& target = *TRY(find_target(name.arch));
   const std::string text = fmt::format("w4a16 m={} n={} k={} a={} s={} g=128", options.m, options.n, options.k,
                                        to_string(name.type), to_string(name.type));
-  const Problem problem = TRY(resolve(TRY(parse_problem(text)), target.facts()));
+  const Problem asked = TRY(parse_problem(text));
+  const Problem problem = TRY(resolve(asked, target.facts()));
   const ir::Program program = build_linear(problem, default_schedule(problem, options.m, target.facts()));
   const std::vector<CompiledKernel> kernels = TRY(compile(program, target, {}));
   const auto gemm = std::ranges::find(kernels, "gemm", [](const CompiledKernel& k) { return k.kernel.name; });
