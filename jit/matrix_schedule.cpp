@@ -168,7 +168,7 @@ int default_word(const Problem& problem, const MatrixStep& step) {
   return best;
 }
 
-constexpr double latency_ns = 800;   // assumed: of a load that misses all caches
+constexpr double latency_ns = 800;  // assumed: of a load that misses all caches
 
 /// Whether the loads of weights that all waves have in flight cover the memory's latency at its full bandwidth, with a quarter to
 /// spare. Where waves are wide LLVM moves the loads of a stage behind the matrix steps of the one before, so that those of one

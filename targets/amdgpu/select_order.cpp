@@ -34,7 +34,7 @@ void keep_loads_early(Selection& s) {
 }
 
 void part_regions(Selection& s) {
-  if (s.has_matrix_steps) let_pass(s, 0);
+  if (s.has_matrix_steps && is_cdna(s.row.family)) let_pass(s, 0);
 }
 
 void keep_steps_apart(Selection& s) { let_pass(s, is_cdna(s.row.family) ? pass_scalar : pass_scalar | pass_memory); }

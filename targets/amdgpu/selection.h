@@ -134,6 +134,7 @@ void select_barrier(Selection& s, int64_t waves);
 /// them to where they are used.
 void keep_loads_early(Selection& s);
 /// Nothing passes: what stands before and behind is scheduled apart. The time of scheduling grows faster than what it schedules.
+/// Not on RDNA, whose epilogues need the registers that stages leave.
 void part_regions(Selection& s);
 /// Behind a matrix step: RDNA has no registers for the operands of several, and other waves to run meanwhile. On CDNA where the
 /// operands of the next step have been brought: no others, and loads from memory stay where they are.

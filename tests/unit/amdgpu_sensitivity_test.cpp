@@ -97,6 +97,8 @@ void leave_out(Subject& subject, const Emulator& emulator, const std::vector<Tra
       if (tally.count(ran)) return;
       if (*guard == Guard::barrier && separates_nothing(p, traces, n))
         return void(++tally.proven["no LDS access lies before it or behind it"]);
+      if (*guard == Guard::nop && is_behind_packed_operation(p, n))
+        return void(++tally.proven["LLVM puts it behind every packed operation"]);
       if (*guard == Guard::nop && is_padding(p, n)) return void(++tally.proven["it aligns a branch target"]);
       if (*guard == Guard::wait || *guard == Guard::alu_wait) {
         const WaitProof proof = *guard == Guard::wait ? prove_harmless(p, traces, n, looser, is_alone)

@@ -297,6 +297,21 @@ WaitProof prove_alu_wait_redundant(const Program& program, const std::vector<Tra
   return combined(proofs);
 }
 
+bool is_behind_packed_operation(const Program& p, size_t instruction) {
+  const bool is_new_cdna = p.row->family == amdgpu::Family::cdna3 || p.row->family == amdgpu::Family::cdna4;
+  if (!is_new_cdna || instruction == 0 || instruction + 1 >= p.texts.size()) return false;
+  if (p.texts[instruction] != "s_nop 0" || !p.texts[instruction - 1].starts_with("v_pk_")) return false;
+  const Instr& packed = p.instrs[instruction - 1];
+  const Instr& reader = p.instrs[instruction + 1];
+  for (size_t w = 0; w < packed.write_ranges; ++w)
+    for (size_t r = 0; r < reader.read_ranges; ++r) {
+      const amdgpu::emulator::Range& a = packed.writes[w];
+      const amdgpu::emulator::Range& b = reader.reads[r];
+      if (a.is_vector == b.is_vector && a.first < b.first + b.words && b.first < a.first + a.words) return true;
+    }
+  return false;
+}
+
 bool is_padding(const Program& p, size_t instruction) {
   size_t end = instruction;
   while (end < p.texts.size() && p.texts[end] == "s_nop 0") ++end;

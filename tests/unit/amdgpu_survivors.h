@@ -35,6 +35,9 @@ WaitProof prove_alu_wait_redundant(const amdgpu::emulator::Program& program, con
                                    size_t instruction);
 /// A barrier before which, or behind which, no wave accesses the LDS up to the next one: no two accesses are kept apart by it.
 bool separates_nothing(const amdgpu::emulator::Program& program, const std::vector<Trace>& traces, size_t instruction);
+/// Before an instruction that reads what a packed operation has just written: LLVM takes the operation's op_sel_hi for the mark of
+/// an operation that writes half of a register, whose result CDNA 3 hands on a state later. A packed operation writes whole ones.
+bool is_behind_packed_operation(const amdgpu::emulator::Program& program, size_t instruction);
 /// RDNA needs no s_nop but before VGPRs are freed; others fill the code up to a branch target on a boundary of fetched code.
 bool is_padding(const amdgpu::emulator::Program& program, size_t instruction);
 

@@ -86,9 +86,7 @@ TEST(AmdgpuTraffic, LoadsAreInFlightUntilTheyAreWaitedFor) {
   EXPECT_EQ(ran.in_flight[0].loads, 3);
   EXPECT_EQ(ran.in_flight[0].bytes, 3 * 1024);
   for (const RangeTraffic& range : ran.ranges)
-    if (range.name == "in") {
-      EXPECT_EQ(range.read_wide, 4 * 1024U);
-    }
+    if (range.name == "in") { EXPECT_EQ(range.read_wide, 4 * 1024U); }
 }
 
 // What a loop leaves outstanding is in flight when the next iteration loads; lanes that ask for the same bytes move them once.
