@@ -223,6 +223,9 @@ std::optional<Loops> paired_loops(const Problem& problem, const Layout& layout, 
                                  Shape{5, 2}, Shape{5, 1}, Shape{4, 2}, Shape{4, 1}, Shape{3, 2}, Shape{3, 1}};
   constexpr int most_tiles_of_two_chunks = 6;  // sums of both are on their way at once
   const MatrixStep& step = *matrix_step_of(problem, target);
+  // Waves of two tasks share the registers: none are left beside a tile's for the sums of segments.
+  TargetFacts half = target;
+  half.sum_registers = 0;
   const bool has_more_sums = scales_chunks(problem) && problem.group != -1;
   const int64_t chunk = chunk_k(problem, layout);
   for (const Shape& shape : shapes) {
@@ -236,7 +239,7 @@ std::optional<Loops> paired_loops(const Problem& problem, const Layout& layout, 
     const int most_chunks = problem.has_integer_dot() ? 1 : 2;
     if (has_more_sums ? most_chunks * chunk < loops.kc : tasks > 2) return std::nullopt;
     if (has_more_sums && chunk < loops.kc && shape.row_tiles > most_tiles_of_two_chunks) continue;
-    if (tasks > 1 && matrix_reasons(problem, {layout, loops}, target).empty()) return loops;
+    if (tasks > 1 && matrix_reasons(problem, {layout, loops}, half).empty()) return loops;
   }
   return std::nullopt;
 }

@@ -1,7 +1,6 @@
 #include "targets/amdgpu/selection.h"
 
 #include <fmt/format.h>
-#include <llvm/IR/InlineAsm.h>
 
 #include <limits>
 #include <utility>
@@ -67,15 +66,13 @@ llvm::Value* Selection::in_register(uint32_t constant, Register kind) {
   for (const Constant& known : constants)
     if (known.bits == constant && known.kind == kind) return known.value;
   const InEntry in_entry(b, *function);
-  llvm::Value* value = nullptr;
-  if (kind ==
-      Register::scalar) {  // hidden from the optimizer; hazards of an SGPR written by inline assembly are not seen
-    value = b.CreateBitCast(b.getInt32(constant), b.getFloatTy());
-    value = b.CreateBitCast(b.CreateArithmeticFence(value, b.getFloatTy()), b.getInt32Ty());
-  } else {
-    llvm::FunctionType* type = llvm::FunctionType::get(b.getInt32Ty(), false);
-    value = b.CreateCall(llvm::InlineAsm::get(type, fmt::format("v_mov_b32 $0, {:#x}", constant), "=v", false));
-  }
+  llvm::Value* value = b.getInt32(constant);
+  // A count of no lanes is 0 and is in a VGPR. Inline assembly that moves the constant there is not seen by LLVM's hazards.
+  if (kind == Register::vector)
+    value = b.CreateOr(value, b.CreateIntrinsic(llvm::Intrinsic::amdgcn_mbcnt_lo, {}, {b.getInt32(0), b.getInt32(0)}));
+  value =
+      b.CreateArithmeticFence(b.CreateBitCast(value, b.getFloatTy()), b.getFloatTy());  // hides it from the optimizer
+  value = b.CreateBitCast(value, b.getInt32Ty());
   constants.push_back({constant, kind, value});
   return constants.back().value;
 }
